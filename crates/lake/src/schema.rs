@@ -1,0 +1,213 @@
+//! The tables: names, columns with a comment each, partitioning, sort order and bloom filters.
+//!
+//! This is the one place that says what a table looks like. Row builders, the writer, maintenance,
+//! `DESCRIBE` and `rolecall schema` all read it from here. Columns are only ever added, at the end
+//! and nullable, so that an older lake stays readable; [`FORMAT_VERSION`] goes up when an older
+//! binary could no longer write a lake without harm.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+
+use self::ColumnKind::{Count, Date, Flag, Text, TextList, TextMap, Time};
+
+mod columns;
+
+/// The lake format that this binary writes, recorded in every table as `rolecall.format`.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Arrow field metadata key under which a column's comment is kept; Delta's own name for it.
+pub const COMMENT_KEY: &str = "comment";
+
+/// The tables that ingest writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// One row per record that hands out or takes up credentials.
+    CredentialEvents,
+    /// One row per record that changes IAM state.
+    IamChanges,
+    /// Every record, aggregated per log file.
+    Activity,
+    /// The ledger: one row per ingested log file.
+    LogFiles,
+}
+
+impl Table {
+    /// All tables, in the order in which a batch is committed: the ledger last.
+    pub const ALL: [Self; 4] =
+        [Self::CredentialEvents, Self::IamChanges, Self::Activity, Self::LogFiles];
+
+    /// The tables that hold records; all but the ledger.
+    pub const DATA: [Self; 3] = [Self::CredentialEvents, Self::IamChanges, Self::Activity];
+
+    /// The table's name, which is its folder's name too.
+    pub fn name(self) -> &'static str {
+        self.def().name
+    }
+
+    /// The table called `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// What the table looks like.
+    pub fn def(self) -> &'static TableDef {
+        match self {
+            Self::CredentialEvents => &columns::CREDENTIAL_EVENTS,
+            Self::IamChanges => &columns::IAM_CHANGES,
+            Self::Activity => &columns::ACTIVITY,
+            Self::LogFiles => &columns::LOG_FILES,
+        }
+    }
+
+    /// The table's Arrow schema, comments in the field metadata.
+    pub fn schema(self) -> SchemaRef {
+        static SCHEMAS: LazyLock<[SchemaRef; 4]> =
+            LazyLock::new(|| Table::ALL.map(|table| Arc::new(table.def().build_schema())));
+        Arc::clone(match self {
+            Self::CredentialEvents => &SCHEMAS[0],
+            Self::IamChanges => &SCHEMAS[1],
+            Self::Activity => &SCHEMAS[2],
+            Self::LogFiles => &SCHEMAS[3],
+        })
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a table looks like.
+#[derive(Debug)]
+pub struct TableDef {
+    /// Name of the table and of its folder in the lake.
+    pub name: &'static str,
+    /// What one row is.
+    pub comment: &'static str,
+    /// Column that the files are partitioned by.
+    pub partition_column: &'static str,
+    /// Columns that rows are sorted by within a file.
+    pub sort_columns: &'static [&'static str],
+    /// Columns with a bloom filter: what people look up by value.
+    pub bloom_columns: &'static [&'static str],
+    /// The columns, in order.
+    pub columns: &'static [ColumnDef],
+}
+
+impl TableDef {
+    /// The column called `name`.
+    pub fn column(&self, name: &str) -> Option<&'static ColumnDef> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    fn build_schema(&self) -> Schema {
+        Schema::new(self.columns.iter().map(ColumnDef::field).collect::<Vec<_>>())
+    }
+}
+
+/// One column of a table.
+#[derive(Debug)]
+pub struct ColumnDef {
+    /// Name, as in SQL.
+    pub name: &'static str,
+    /// Type.
+    pub kind: ColumnKind,
+    /// Whether it can be null.
+    pub nullable: bool,
+    /// What it says, in one line.
+    pub comment: &'static str,
+}
+
+impl ColumnDef {
+    /// The column as an Arrow field, its comment in the metadata.
+    pub fn field(&self) -> Field {
+        Field::new(self.name, self.kind.data_type(), self.nullable)
+            .with_metadata(HashMap::from([(COMMENT_KEY.to_owned(), self.comment.to_owned())]))
+    }
+}
+
+/// The few types that columns have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// `Utf8`.
+    Text,
+    /// `Timestamp(us, UTC)`.
+    Time,
+    /// `Date32`.
+    Date,
+    /// `Int64`.
+    Count,
+    /// `Boolean`.
+    Flag,
+    /// `List<Utf8>`.
+    TextList,
+    /// `Map<Utf8, Utf8>`.
+    TextMap,
+}
+
+impl ColumnKind {
+    /// The Arrow type. The inner names are those that Delta readers give lists and maps.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Text => DataType::Utf8,
+            Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Date => DataType::Date32,
+            Count => DataType::Int64,
+            Flag => DataType::Boolean,
+            TextList => DataType::List(text_list_element()),
+            TextMap => DataType::Map(
+                Arc::new(Field::new("key_value", DataType::Struct(text_map_fields()), false)),
+                false,
+            ),
+        }
+    }
+}
+
+/// The element field of a [`TextList`].
+pub(crate) fn text_list_element() -> Arc<Field> {
+    Arc::new(Field::new("element", DataType::Utf8, true))
+}
+
+/// The key and value fields of a [`TextMap`].
+pub(crate) fn text_map_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("key", DataType::Utf8, false),
+        Field::new("value", DataType::Utf8, true),
+    ])
+}
+
+/// All tables, in the order in which a batch is committed.
+pub fn tables() -> [&'static TableDef; 4] {
+    Table::ALL.map(Table::def)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_named_column_exists_and_every_column_is_commented() {
+        for def in tables() {
+            let named = def.sort_columns.iter().chain(def.bloom_columns);
+            for name in named.chain([&def.partition_column]) {
+                assert!(def.column(name).is_some(), "{}.{name}", def.name);
+            }
+            for column in def.columns {
+                assert!(!column.comment.is_empty(), "{}.{}", def.name, column.name);
+                let same = def.columns.iter().filter(|other| other.name == column.name);
+                assert_eq!(same.count(), 1, "{}.{}", def.name, column.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for table in Table::ALL {
+            assert_eq!(Table::from_name(table.name()), Some(table));
+            assert_eq!(table.schema().fields().len(), table.def().columns.len());
+        }
+    }
+}
