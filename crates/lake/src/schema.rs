@@ -93,6 +93,8 @@ pub struct TableDef {
     pub sort_columns: &'static [&'static str],
     /// Columns with a bloom filter: what people look up by value.
     pub bloom_columns: &'static [&'static str],
+    /// Columns whose least and greatest value the log keeps for every file.
+    pub stats_columns: &'static [&'static str],
     /// The columns, in order.
     pub columns: &'static [ColumnDef],
 }
@@ -191,7 +193,7 @@ mod tests {
     #[test]
     fn every_named_column_exists_and_every_column_is_commented() {
         for def in tables() {
-            let named = def.sort_columns.iter().chain(def.bloom_columns);
+            let named = def.sort_columns.iter().chain(def.bloom_columns).chain(def.stats_columns);
             for name in named.chain([&def.partition_column]) {
                 assert!(def.column(name).is_some(), "{}.{name}", def.name);
             }

@@ -27,6 +27,17 @@ pub(super) static CREDENTIAL_EVENTS: TableDef = TableDef {
         "issued_access_key_id",
         "source_ip",
     ],
+    stats_columns: &[
+        "event_time",
+        "event_source",
+        "event_name",
+        "aws_region",
+        "recipient_account_id",
+        "caller_account_id",
+        "role_account_id",
+        "role_arn",
+        "log_file",
+    ],
     columns: &[
         always(
             "event_id",
@@ -163,6 +174,14 @@ pub(super) static IAM_CHANGES: TableDef = TableDef {
         "target_id",
         "policy_arn",
     ],
+    stats_columns: &[
+        "event_time",
+        "event_name",
+        "aws_region",
+        "recipient_account_id",
+        "target_type",
+        "log_file",
+    ],
     columns: &[
         always(
             "event_id",
@@ -227,6 +246,18 @@ pub(super) static ACTIVITY: TableDef = TableDef {
         "source_ip",
         "sample_event_id",
     ],
+    stats_columns: &[
+        "hour",
+        "access_key_id",
+        "principal_id",
+        "account_id",
+        "event_source",
+        "aws_region",
+        "recipient_account_id",
+        "first_time",
+        "last_time",
+        "log_file",
+    ],
     columns: &[
         always("hour", Time, "Start of the hour that the records lie in"),
         always("event_date", Date, "Day of hour in UTC; the files are partitioned by it"),
@@ -284,6 +315,16 @@ pub(super) static LOG_FILES: TableDef = TableDef {
     partition_column: "delivered_date",
     sort_columns: &["log_file"],
     bloom_columns: &["log_file"],
+    stats_columns: &[
+        "log_file",
+        "account_id",
+        "aws_region",
+        "delivered_at",
+        "ingested_at",
+        "status",
+        "first_event_time",
+        "last_event_time",
+    ],
     columns: &[
         always(
             "log_file",

@@ -1,0 +1,7 @@
+//! What the lake promises, tested through its public face on folders.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+mod support;
+
+mod basics;
