@@ -57,7 +57,11 @@ impl CredentialEvent<'_> {
             source_identity: opt(self.source_identity),
             session_policy: opt(self.session_policy),
             session_policy_arns: self.session_policy_arns.iter().map(|item| text(item)).collect(),
-            session_tags: self.session_tags.iter().map(|(key, value)| (text(key), text(value))).collect(),
+            session_tags: self
+                .session_tags
+                .iter()
+                .map(|(key, value)| (text(key), text(value)))
+                .collect(),
             transitive_tag_keys: self.transitive_tag_keys.iter().map(|item| text(item)).collect(),
             switch_from: opt(self.switch_from),
             target_principal: opt(self.target_principal),

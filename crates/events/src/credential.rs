@@ -96,7 +96,11 @@ pub(crate) fn read<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>) -> CredentialE
 fn outcome(nodes: Nodes<'_, '_>, record: &Record<'_>) -> Outcome {
     let answered_failure = record.event_source == "signin.amazonaws.com"
         && nodes.text_at(record.response, &[record.event_name]) == Some("Failure");
-    if record.error_code.is_some() || answered_failure { Outcome::Failure } else { Outcome::Success }
+    if record.error_code.is_some() || answered_failure {
+        Outcome::Failure
+    } else {
+        Outcome::Success
+    }
 }
 
 /// A federated console sign-in always says `MFAUsed: No`, whatever the identity provider asked for,
@@ -182,8 +186,7 @@ fn read_response<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut Cred
     for (key, value) in nodes.members(response) {
         match key {
             "credentials" => {
-                event.issued_access_key_id =
-                    access_key_id(nodes.text_at(value, &["accessKeyId"]));
+                event.issued_access_key_id = access_key_id(nodes.text_at(value, &["accessKeyId"]));
                 event.issued_expiration =
                     nodes.text_at(value, &["expiration"]).and_then(parse_expiration);
             }
@@ -223,9 +226,8 @@ fn read_federation<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut Cr
         }
         // `identityProvider` is a hash for SAML; the provider's ARN stands in the request.
         "AssumeRoleWithSAML" => {
-            event.identity_provider = nodes
-                .text_at(record.request, &["principalArn"])
-                .or(identity.identity_provider);
+            event.identity_provider =
+                nodes.text_at(record.request, &["principalArn"]).or(identity.identity_provider);
             event.federated_subject = identity.user_name.or_else(|| response("subject"));
             event.federated_audience = response("audience");
         }
@@ -287,9 +289,8 @@ fn role_in_resources<'a>(
     nodes: Nodes<'_, 'a>,
     record: &Record<'a>,
 ) -> Option<(&'a str, RoleArnSource)> {
-    let arn_of = |element| {
-        nodes.text_at(element, &["ARN"]).or_else(|| nodes.text_at(element, &["arn"]))
-    };
+    let arn_of =
+        |element| nodes.text_at(element, &["ARN"]).or_else(|| nodes.text_at(element, &["arn"]));
     let arn = nodes.elements(record.resources).filter_map(arn_of).find(|arn| is_role(arn))?;
     Some((arn, RoleArnSource::Resource))
 }

@@ -68,10 +68,19 @@ fn iam_target(name: &str) -> Option<&'static str> {
     }
     Some(match name {
         "CreateAccessKey" | "UpdateAccessKey" | "DeleteAccessKey" => "access_key",
-        "CreateUser" | "UpdateUser" | "DeleteUser" | "PutUserPolicy" | "DeleteUserPolicy"
-        | "AttachUserPolicy" | "DetachUserPolicy" | "PutUserPermissionsBoundary"
-        | "DeleteUserPermissionsBoundary" | "AddUserToGroup" | "RemoveUserFromGroup"
-        | "TagUser" | "UntagUser" => "user",
+        "CreateUser"
+        | "UpdateUser"
+        | "DeleteUser"
+        | "PutUserPolicy"
+        | "DeleteUserPolicy"
+        | "AttachUserPolicy"
+        | "DetachUserPolicy"
+        | "PutUserPermissionsBoundary"
+        | "DeleteUserPermissionsBoundary"
+        | "AddUserToGroup"
+        | "RemoveUserFromGroup"
+        | "TagUser"
+        | "UntagUser" => "user",
         "CreateLoginProfile" | "UpdateLoginProfile" | "DeleteLoginProfile" | "ChangePassword" => {
             "login_profile"
         }
@@ -83,17 +92,36 @@ fn iam_target(name: &str) -> Option<&'static str> {
         "UploadSigningCertificate" | "UpdateSigningCertificate" | "DeleteSigningCertificate" => {
             "signing_certificate"
         }
-        "CreateVirtualMFADevice" | "DeleteVirtualMFADevice" | "EnableMFADevice"
-        | "DeactivateMFADevice" | "ResyncMFADevice" => "mfa_device",
+        "CreateVirtualMFADevice"
+        | "DeleteVirtualMFADevice"
+        | "EnableMFADevice"
+        | "DeactivateMFADevice"
+        | "ResyncMFADevice" => "mfa_device",
         "CreateGroup" | "UpdateGroup" | "DeleteGroup" | "PutGroupPolicy" | "DeleteGroupPolicy"
         | "AttachGroupPolicy" | "DetachGroupPolicy" => "group",
-        "CreateRole" | "UpdateRole" | "UpdateRoleDescription" | "DeleteRole"
-        | "UpdateAssumeRolePolicy" | "PutRolePolicy" | "DeleteRolePolicy" | "AttachRolePolicy"
-        | "DetachRolePolicy" | "PutRolePermissionsBoundary" | "DeleteRolePermissionsBoundary"
-        | "CreateServiceLinkedRole" | "DeleteServiceLinkedRole" | "TagRole" | "UntagRole" => "role",
-        "CreateInstanceProfile" | "DeleteInstanceProfile" | "AddRoleToInstanceProfile"
+        "CreateRole"
+        | "UpdateRole"
+        | "UpdateRoleDescription"
+        | "DeleteRole"
+        | "UpdateAssumeRolePolicy"
+        | "PutRolePolicy"
+        | "DeleteRolePolicy"
+        | "AttachRolePolicy"
+        | "DetachRolePolicy"
+        | "PutRolePermissionsBoundary"
+        | "DeleteRolePermissionsBoundary"
+        | "CreateServiceLinkedRole"
+        | "DeleteServiceLinkedRole"
+        | "TagRole"
+        | "UntagRole" => "role",
+        "CreateInstanceProfile"
+        | "DeleteInstanceProfile"
+        | "AddRoleToInstanceProfile"
         | "RemoveRoleFromInstanceProfile" => "instance_profile",
-        "CreatePolicy" | "DeletePolicy" | "CreatePolicyVersion" | "DeletePolicyVersion"
+        "CreatePolicy"
+        | "DeletePolicy"
+        | "CreatePolicyVersion"
+        | "DeletePolicyVersion"
         | "SetDefaultPolicyVersion" => "policy",
         "CreateOpenIDConnectProvider"
         | "DeleteOpenIDConnectProvider"
@@ -183,8 +211,8 @@ pub(crate) fn read<'a>(
     if own && target_name.is_none() && identity.kind == Some("IAMUser") {
         target_name = identity.user_name;
     }
-    let target_arn = find(shape.arns)
-        .or_else(|| target_name.filter(|name| name.starts_with("arn:")));
+    let target_arn =
+        find(shape.arns).or_else(|| target_name.filter(|name| name.starts_with("arn:")));
     IamChange {
         event_id: record.event_id,
         event_time: record.event_time,

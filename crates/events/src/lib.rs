@@ -65,7 +65,7 @@ pub enum Refusal {
     #[error("is a damaged gzip stream")]
     DamagedGzip,
     /// Inflates to more than [`Limits::max_inflated_bytes`].
-    #[error("inflates to more than {cap} bytes (the cap is a setting: max-inflated-bytes)")]
+    #[error("inflates to more than {cap} bytes (raise --max-inflated to read it)")]
     TooLarge {
         /// The cap in force.
         cap: usize,

@@ -60,7 +60,8 @@ impl Reader {
         if text.is_empty() {
             return Err(Refusal::Empty);
         }
-        let mut collector = Collector { file: LogFile::default(), arena: &self.arena, index: &mut self.index };
+        let mut collector =
+            Collector { file: LogFile::default(), arena: &self.arena, index: &mut self.index };
         if let Some(body) = body_of_delivered_file(text)
             && self.parser.read_pieces(body, &mut collector).is_ok()
         {
@@ -181,7 +182,11 @@ impl Parser {
         Self { limits, buffers, text: Vec::new(), tape: None }
     }
 
-    fn read_pieces(&mut self, body: &[u8], collector: &mut Collector<'_, '_>) -> Result<(), Refusal> {
+    fn read_pieces(
+        &mut self,
+        body: &[u8],
+        collector: &mut Collector<'_, '_>,
+    ) -> Result<(), Refusal> {
         collector.restart();
         for piece in pieces(body) {
             self.parse(&[b"[", piece, b"]"], |nodes| {
@@ -192,7 +197,11 @@ impl Parser {
         Ok(())
     }
 
-    fn read_whole(&mut self, text: &[u8], collector: &mut Collector<'_, '_>) -> Result<(), Refusal> {
+    fn read_whole(
+        &mut self,
+        text: &[u8],
+        collector: &mut Collector<'_, '_>,
+    ) -> Result<(), Refusal> {
         // Large buffers are for this file only.
         let result = self.read_document(text, collector);
         if self.text.capacity() > 16 * PIECE_BYTES {

@@ -15,7 +15,8 @@ pub(crate) fn lone_surrogates(text: &[u8]) -> Option<Vec<u8>> {
             at += 2;
             continue;
         };
-        let follows_low = escaped_unit(text, at + 6).is_some_and(|low| (0xdc00..0xe000).contains(&low));
+        let follows_low =
+            escaped_unit(text, at + 6).is_some_and(|low| (0xdc00..0xe000).contains(&low));
         match unit {
             0xd800..0xdc00 if follows_low => at += 12,
             0xd800..0xe000 => {

@@ -22,8 +22,27 @@ pub(crate) fn hour_of(time: Micros) -> Micros {
 
 fn parse_extended(text: &[u8]) -> Option<Micros> {
     let (head, rest) = text.split_first_chunk::<19>()?;
-    let [y0, y1, y2, y3, b'-', o0, o1, b'-', d0, d1, b'T' | b' ', h0, h1, b':', m0, m1, b':', s0, s1] =
-        *head
+    let [
+        y0,
+        y1,
+        y2,
+        y3,
+        b'-',
+        o0,
+        o1,
+        b'-',
+        d0,
+        d1,
+        b'T' | b' ',
+        h0,
+        h1,
+        b':',
+        m0,
+        m1,
+        b':',
+        s0,
+        s1,
+    ] = *head
     else {
         return None;
     };
@@ -223,7 +242,10 @@ mod tests {
         ] {
             assert_eq!(parse_expiration(text), Some(SAMPLE), "{text}");
         }
-        assert_eq!(parse_expiration("Jul 11, 2023, 12:21:41 AM"), Some(SAMPLE + 12 * MICROS_PER_HOUR));
+        assert_eq!(
+            parse_expiration("Jul 11, 2023, 12:21:41 AM"),
+            Some(SAMPLE + 12 * MICROS_PER_HOUR)
+        );
         assert_eq!(parse_expiration("13 Juli 2023"), None);
         assert_eq!(parse_expiration("Jul 10, 2023, 13:21:41 PM"), None);
     }

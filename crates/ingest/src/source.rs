@@ -1,0 +1,226 @@
+//! Where log files come from: a folder, a file, or a prefix of a bucket.
+//!
+//! Lists candidates and fetches their bytes. Does not parse them, and does not know the lake.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::layout::{self, Layout, Named};
+use crate::{IngestError, Notice, Progress, Selection};
+
+mod s3;
+
+pub use s3::S3;
+
+/// A place to read log files from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A folder, walked to its leaves, or one file.
+    Path(PathBuf),
+    /// Everything below a prefix of a bucket.
+    Bucket {
+        /// Name of the bucket.
+        bucket: String,
+        /// Prefix of the keys; may be empty.
+        prefix: String,
+    },
+}
+
+impl Source {
+    /// Reads what the user typed: `s3://bucket/prefix`, else a path.
+    ///
+    /// # Errors
+    ///
+    /// For another scheme, and for `s3://` without a bucket.
+    pub fn parse(text: &str) -> Result<Self, IngestError> {
+        if let Some(rest) = text.strip_prefix("s3://") {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            if bucket.is_empty() {
+                return Err(IngestError::BadSource {
+                    name: text.to_owned(),
+                    problem: "names no bucket: write s3://bucket/prefix",
+                });
+            }
+            return Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() });
+        }
+        if text.contains("://") {
+            return Err(IngestError::BadSource {
+                name: text.to_owned(),
+                problem: "is neither a path nor s3://bucket/prefix",
+            });
+        }
+        Ok(Self::Path(PathBuf::from(text)))
+    }
+}
+
+/// A log file, or what may be one, before its bytes are there.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    pub(crate) place: Place,
+    pub(crate) layout: Layout,
+    /// Size as listed, in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// Where the bytes of a candidate are.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    File(PathBuf),
+    Object { bucket: String, key: String, etag: Option<String> },
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Object { bucket, key, .. } => write!(f, "s3://{bucket}/{key}"),
+        }
+    }
+}
+
+/// The bytes of a candidate, and what only fetching tells.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) bytes: Bytes,
+    pub(crate) version_id: Option<String>,
+    pub(crate) etag: Option<String>,
+}
+
+/// Lists the candidates of `source` that `selection` wants.
+pub(crate) async fn list(
+    source: &Source,
+    selection: &Selection,
+    s3: Option<&S3>,
+    progress: &Progress,
+    found: &mpsc::Sender<Candidate>,
+) -> Result<(), IngestError> {
+    match source {
+        Source::Path(path) => {
+            let (path, selection) = (path.clone(), selection.clone());
+            let (progress, found) = (progress.clone(), found.clone());
+            let walk = move || walk(&path, &selection, &progress, &found);
+            tokio::task::spawn_blocking(walk).await.map_err(IngestError::stopped)?
+        }
+        Source::Bucket { bucket, prefix } => {
+            let s3 = s3.ok_or_else(|| IngestError::NoS3 { bucket: bucket.clone() })?;
+            s3.list(bucket, prefix, selection, progress, found).await
+        }
+    }
+}
+
+/// Fetches the bytes at `place`, at most `cap` of them.
+pub(crate) async fn fetch(
+    place: &Place,
+    cap: u64,
+    s3: Option<&S3>,
+) -> Result<Fetched, IngestError> {
+    match place {
+        Place::File(path) => {
+            let path = path.clone();
+            let read = move || read_file(&path, cap);
+            tokio::task::spawn_blocking(read).await.map_err(IngestError::stopped)?
+        }
+        Place::Object { bucket, key, .. } => {
+            let s3 = s3.ok_or_else(|| IngestError::NoS3 { bucket: bucket.clone() })?;
+            s3.fetch(bucket, key, cap).await
+        }
+    }
+}
+
+fn read_file(path: &Path, cap: u64) -> Result<Fetched, IngestError> {
+    use std::io::Read as _;
+    let unreadable = |source| IngestError::Unreadable { file: path.display().to_string(), source };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    if size > cap {
+        return Err(IngestError::TooLarge { file: path.display().to_string(), cap });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+    // A file may grow while it is read, and a special file has no size at all.
+    file.take(cap + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > cap {
+        return Err(IngestError::TooLarge { file: path.display().to_string(), cap });
+    }
+    Ok(Fetched { bytes: Bytes::from(bytes), version_id: None, etag: None })
+}
+
+/// Walks a folder in the order of names, so that two runs see the same order.
+fn walk(
+    root: &Path,
+    selection: &Selection,
+    progress: &Progress,
+    found: &mpsc::Sender<Candidate>,
+) -> Result<(), IngestError> {
+    let named_one_by_one = root.is_file();
+    if !root.exists() {
+        return Err(IngestError::NoSuchPath { path: root.display().to_string() });
+    }
+    for entry in walkdir::WalkDir::new(root).follow_links(true).sort_by_file_name() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let place = error.path().unwrap_or(root).display().to_string();
+                let reason = match error.loop_ancestor() {
+                    Some(_) => "is a link to a folder above it".to_owned(),
+                    None => error.io_error().map_or_else(|| error.to_string(), ToString::to_string),
+                };
+                progress.unreadable(&place, &reason);
+                continue;
+            }
+        };
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        // A name that is not UTF-8 still has a readable ending.
+        let path = entry.path().to_string_lossy();
+        let named = match named_one_by_one {
+            true => Named::LogFile(layout::of_named_file(&path)),
+            false => layout::of_path(&path),
+        };
+        let Named::LogFile(layout) = named else {
+            progress.not_a_log_file();
+            continue;
+        };
+        let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+        let place = Place::File(entry.path().to_owned());
+        if !selection.wants(&layout, &place, progress) {
+            continue;
+        }
+        progress.found(bytes);
+        if found.blocking_send(Candidate { place, layout, bytes }).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+impl Selection {
+    /// Whether a candidate is wanted. One that lacks the layout cannot be told, is left out, and is said.
+    pub(crate) fn wants(&self, layout: &Layout, place: &Place, progress: &Progress) -> bool {
+        let told = |wanted: bool, known: bool, filter: &'static str| {
+            if wanted && !known {
+                progress.notice(Notice::CannotTell { file: place.to_string(), filter });
+            }
+            !wanted || known
+        };
+        let date = layout.delivered_date;
+        let by_date = self.since.is_some() || self.until.is_some();
+        let tellable = told(!self.accounts.is_empty(), layout.account_id.is_some(), "--account")
+            && told(!self.regions.is_empty(), layout.aws_region.is_some(), "--region")
+            && told(by_date, date.is_some(), "--since and --until");
+        let listed = |list: &[String], value: &Option<String>| {
+            list.is_empty() || value.as_ref().is_some_and(|value| list.contains(value))
+        };
+        let wanted = tellable
+            && listed(&self.accounts, &layout.account_id)
+            && listed(&self.regions, &layout.aws_region)
+            && self.since.is_none_or(|since| date.is_some_and(|date| date >= since))
+            && self.until.is_none_or(|until| date.is_some_and(|date| date <= until));
+        if !wanted {
+            progress.not_selected();
+        }
+        wanted
+    }
+}
