@@ -1,0 +1,463 @@
+//! What can be known of each act and session from the records that were delivered.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::callers::{masked_method, unsessioned};
+use crate::model::{
+    ActIntent, ActIx, Caller, Issue, RecIx, SessIx, SessionIntent, SessionKind, View, World,
+};
+use crate::tally::{Tally, Uses};
+use crate::truth::{Act, Session};
+
+/// The delivered part of a world.
+pub(crate) struct Delivered<'a> {
+    world: &'a World,
+    tally: &'a Tally,
+    /// ARNs by unique id, where some delivered record shows both.
+    names: HashMap<&'a str, &'a str>,
+    arns: HashSet<&'a str>,
+}
+
+impl<'a> Delivered<'a> {
+    pub(crate) fn new(world: &'a World, tally: &'a Tally) -> Self {
+        let mut names = HashMap::new();
+        let mut arns = HashSet::new();
+        for record in tally.placements.keys() {
+            for (id, arn) in &world.records[record.0].shows {
+                names.insert(id.as_str(), arn.as_str());
+                arns.insert(arn.as_str());
+            }
+        }
+        for act in &world.acts {
+            let held = act.copies.iter().any(|(record, view)| {
+                *view != View::Switch && tally.placements.contains_key(record)
+            });
+            if held {
+                arns.extend(act.full.role_arn.as_deref());
+            }
+        }
+        Self { world, tally, names, arns }
+    }
+
+    pub(crate) fn holds(&self, record: RecIx) -> bool {
+        self.tally.placements.contains_key(&record)
+    }
+
+    /// The record's event id; of a record that has none, its log file and position.
+    pub(crate) fn event_id(&self, record: RecIx) -> String {
+        if let Some(id) = &self.world.records[record.0].event_id {
+            return id.clone();
+        }
+        let placement = self.tally.placements.get(&record).and_then(|all| all.first());
+        let (file, position) = placement.map_or((0, 0), |(file, position, _)| (*file, *position));
+        let name = self.tally.files.get(file).map_or("", |file| &file.log_file);
+        format!("{name}#{position}")
+    }
+}
+
+/// A row of the view, with what its session needs to know.
+pub(crate) struct ActRow {
+    pub(crate) act: Act,
+    /// The most telling record held.
+    view: View,
+}
+
+/// One row for each act of which any record is held; by [`ActIx`].
+pub(crate) fn acts(delivered: &Delivered) -> Vec<Option<ActRow>> {
+    delivered.world.acts.iter().map(|intent| act(delivered, intent)).collect()
+}
+
+fn act(delivered: &Delivered, intent: &ActIntent) -> Option<ActRow> {
+    let world = delivered.world;
+    let held: Vec<(RecIx, View)> = intent
+        .copies
+        .iter()
+        .copied()
+        .filter(|(record, view)| *view != View::Replaced && delivered.holds(*record))
+        .collect();
+    let find = |wanted: View| held.iter().find(|(_, view)| *view == wanted).map(|(r, _)| *r);
+    let (full, masked, switch) = (find(View::Full), find(View::Masked), find(View::Switch));
+    let (lead, view) = match (full, masked, switch) {
+        (Some(record), _, _) => (record, View::Full),
+        (None, Some(record), _) => (record, View::Masked),
+        (None, None, Some(record)) => (record, View::Switch),
+        (None, None, None) => return None,
+    };
+    let mut act = intent.full.clone();
+    match view {
+        View::Masked => mask(delivered, intent, &mut act, switch.is_some()),
+        View::Switch => switch_only(delivered, intent, &mut act),
+        View::Full | View::Replaced => {
+            if masked.is_some() {
+                act.caller_resolved_by = String::from("shared_event");
+            }
+        }
+    }
+    if switch.is_some() {
+        act.method = String::from("console_switch");
+        if let Some((ip, agent)) = &intent.switch_agent {
+            // STS logs `AWS Internal`; the person's address and browser are what one asks for.
+            act.source_ip = Some(ip.clone());
+            act.user_agent = Some(agent.clone());
+            act.source_service = None;
+            for column in ["source_ip", "source_service", "user_agent"] {
+                act.open.insert(column.to_owned());
+            }
+        }
+    }
+    let first = &world.records[lead.0];
+    act.event_id = delivered.event_id(lead);
+    act.event_time = first.at;
+    act.aws_region = first.region.to_owned();
+    let ids: BTreeSet<String> = held.iter().map(|(record, _)| delivered.event_id(*record)).collect();
+    act.event_ids = ids.into_iter().collect();
+    let recipients: BTreeSet<String> = held
+        .iter()
+        .map(|(record, _)| &world.records[record.0])
+        .filter(|record| record.event_id.is_some())
+        .map(|record| world.id(record.account))
+        .collect();
+    act.recipient_account_ids = recipients.into_iter().collect();
+    act.copies = held.len() as u64;
+    act.cross_account = match (&act.caller_account_id, &act.role_account_id) {
+        (Some(caller), Some(role)) => caller != role,
+        _ => false,
+    };
+    Some(ActRow { act, view })
+}
+
+/// Only the owner's copy is held.
+fn mask(delivered: &Delivered, intent: &ActIntent, act: &mut Act, switched: bool) {
+    let principal = act.caller_principal_id.clone().unwrap_or_default();
+    act.caller_type = String::from("AWSAccount");
+    act.method = match act.method.as_str() {
+        "assume_root" => String::from("assume_root"),
+        _ => masked_method(&principal),
+    };
+    act.caller_arn = None;
+    act.caller_access_key_id = None;
+    // A masked record has no session context; only the call's own MFA shows.
+    act.mfa = false;
+    if switched {
+        act.caller_resolved_by = String::from("switch_role");
+        act.caller = switched_caller(delivered, intent);
+        act.caller_arn.clone_from(&intent.switch_from);
+    } else if let Some(arn) = intent.unique.as_deref().and_then(|id| delivered.names.get(id)) {
+        act.caller_resolved_by = String::from("principal_id");
+        act.caller = (*arn).to_owned();
+        // Whether a resolved caller also gets an ARN is a matter of taste.
+        act.open.insert(String::from("caller_arn"));
+    } else {
+        act.caller_resolved_by = String::from("none");
+        let account = act.caller_account_id.clone().unwrap_or_default();
+        act.caller = format!("{account}/{}", unsessioned(&principal));
+    }
+}
+
+/// The caller named by `SwitchFrom`, without session: a user, or a role as far as its ARN is known.
+fn switched_caller(delivered: &Delivered, intent: &ActIntent) -> String {
+    let from = intent.switch_from.clone().unwrap_or_default();
+    if !from.contains(":assumed-role/") {
+        return from;
+    }
+    let known = delivered.arns.get(intent.full.caller.as_str());
+    match (known, from.rsplit_once('/')) {
+        (Some(arn), _) => (*arn).to_owned(),
+        (None, Some((without_session, _))) => without_session.to_owned(),
+        (None, None) => from,
+    }
+}
+
+/// Only the console's own record is held: it names role and session, and whom it was switched from.
+fn switch_only(delivered: &Delivered, intent: &ActIntent, act: &mut Act) {
+    act.caller = switched_caller(delivered, intent);
+    act.caller_resolved_by = String::from("switch_role");
+    act.caller_arn.clone_from(&intent.switch_from);
+    act.event_source = String::from("signin.amazonaws.com");
+    act.event_name = String::from("SwitchRole");
+    act.caller_access_key_id = None;
+    act.issued_access_key_id = None;
+    act.issued_expiration = None;
+    act.duration_seconds = None;
+    act.mfa = false;
+    act.role_arn_source = Some(String::from("identity"));
+    let known = act.role_arn.as_deref().is_some_and(|arn| delivered.arns.contains(arn));
+    if !known {
+        let account = act.role_account_id.clone().unwrap_or_default();
+        act.role = Some(format!("{account}/{}", act.role_name.clone().unwrap_or_default()));
+    }
+    // The record's identity is the new session, so these may be read either way.
+    for column in [
+        "role_arn",
+        "role_arn_source",
+        "caller_type",
+        "caller_principal_id",
+        "caller_session_name",
+        "caller_account_id",
+        "cross_account",
+        "mfa",
+    ] {
+        act.open.insert(column.to_owned());
+    }
+}
+
+/// Where a session comes from, as far as the delivered records tell.
+#[derive(Debug, Clone, Default)]
+struct Descent {
+    parent: Option<SessIx>,
+    link: &'static str,
+    depth: u64,
+    origin: String,
+    kind: &'static str,
+    origin_key: Option<String>,
+    chain: Vec<String>,
+}
+
+/// One row for each session whose issue or use is held.
+pub(crate) fn sessions(
+    delivered: &Delivered,
+    acts: &[Option<ActRow>],
+) -> BTreeMap<SessIx, Session> {
+    let world = delivered.world;
+    // Parents always come before their children.
+    let mut descents: BTreeMap<SessIx, Descent> = BTreeMap::new();
+    for (index, intent) in world.sessions.iter().enumerate() {
+        let index = SessIx(index);
+        if let Some(view) = issue_view(delivered, acts, intent) {
+            let act = act_of(acts, intent);
+            let descent = descend(delivered, &descents, (index, intent), view, act);
+            descents.insert(index, descent);
+        }
+    }
+    let mut rows = BTreeMap::new();
+    for (index, intent) in world.sessions.iter().enumerate() {
+        let index = SessIx(index);
+        let uses = delivered.tally.sessions.get(&index).cloned().unwrap_or_default();
+        match descents.get(&index) {
+            Some(descent) => {
+                let mut row = skeleton(delivered, index, intent, &uses);
+                issued(delivered, acts, intent, &mut row);
+                trace(delivered, acts, &descents, descent, &mut row);
+                rows.insert(index, row);
+            }
+            None if uses.count > 0 => {
+                let mut row = skeleton(delivered, index, intent, &uses);
+                row.access_key_id = row.used_access_key_ids.first().cloned();
+                row.origin_kind = String::from("unknown");
+                row.parent_link = String::from("none");
+                row.link_method = String::from("none");
+                rows.insert(index, row);
+            }
+            None => {}
+        }
+    }
+    rows
+}
+
+fn act_of<'b>(acts: &'b [Option<ActRow>], intent: &SessionIntent) -> Option<&'b Act> {
+    match intent.issue {
+        Issue::Act(ActIx(act)) => acts[act].as_ref().map(|row| &row.act),
+        Issue::Record(_) => None,
+    }
+}
+
+fn issue_view(
+    delivered: &Delivered,
+    acts: &[Option<ActRow>],
+    intent: &SessionIntent,
+) -> Option<View> {
+    match intent.issue {
+        Issue::Act(ActIx(act)) => acts[act].as_ref().map(|row| row.view),
+        Issue::Record(record) => delivered.holds(record).then_some(View::Full),
+    }
+}
+
+fn descend(
+    delivered: &Delivered,
+    known: &BTreeMap<SessIx, Descent>,
+    (index, intent): (SessIx, &SessionIntent),
+    view: View,
+    act: Option<&Act>,
+) -> Descent {
+    let world = delivered.world;
+    let own = principal(world, index);
+    let caller = act.map_or_else(String::new, |act| act.caller.clone());
+    let direct = |origin: String, kind| Descent {
+        link: "none",
+        chain: vec![origin.clone(), own.clone()],
+        origin,
+        kind,
+        ..Descent::default()
+    };
+    if view != View::Full {
+        let kind = match act.map(|act| act.caller_resolved_by.as_str()) {
+            Some("none") | None => "account",
+            Some(_) if caller.contains(":user/") => "iam_user",
+            Some(_) => "role_session",
+        };
+        return direct(caller, kind);
+    }
+    match &intent.parent {
+        Some(Caller::Key(key) | Caller::ForwardedKey(key, _)) => {
+            let info = &world.keys[key.0];
+            let mut descent = direct(world.users[info.user.0].arn.clone(), "iam_user");
+            descent.link = "long_term_key";
+            descent.origin_key = Some(info.id.clone());
+            descent
+        }
+        Some(Caller::Session(parent) | Caller::Forwarded(parent, _)) => {
+            let above = &world.sessions[parent.0];
+            match known.get(parent) {
+                Some(descent) => {
+                    let by_key = above.issued_key.as_ref() == Some(&above.used_key);
+                    let mut chain = descent.chain.clone();
+                    chain.push(own.clone());
+                    Descent {
+                        parent: Some(*parent),
+                        link: if by_key { "key" } else { "session" },
+                        depth: descent.depth + 1,
+                        chain,
+                        ..descent.clone()
+                    }
+                }
+                None => match above.kind {
+                    SessionKind::User(_) => direct(caller, "iam_user"),
+                    SessionKind::Root(_) => direct(caller, "root"),
+                    _ => direct(caller, "role_session"),
+                },
+            }
+        }
+        Some(Caller::Service(_)) => direct(caller, "service"),
+        Some(Caller::Saml { provider_arn, .. }) if provider_arn.contains("/AWSSSO_") => {
+            direct(caller, "identity_center")
+        }
+        Some(Caller::Saml { .. }) => direct(caller, "saml"),
+        Some(Caller::Web { .. }) => direct(caller, "web_identity"),
+        Some(Caller::Portal { .. }) => direct(caller, "identity_center"),
+        Some(Caller::External { .. }) => direct(caller, "account"),
+        Some(Caller::Certificate { .. }) => direct(caller, "unknown"),
+        // A console sign-in: the user itself.
+        None => direct(own.clone(), "iam_user"),
+    }
+}
+
+/// What a session acts as: the role with its path, else the ARN in its records.
+fn principal(world: &World, session: SessIx) -> String {
+    match world.sessions[session.0].kind {
+        SessionKind::Role(role) => world.roles[role.0].arn.clone(),
+        _ => world.session_arn(session),
+    }
+}
+
+/// What uses and identity alone say.
+fn skeleton(
+    delivered: &Delivered,
+    index: SessIx,
+    intent: &SessionIntent,
+    uses: &Uses,
+) -> Session {
+    let world = delivered.world;
+    let arn = world.session_arn(index);
+    let mut row = Session {
+        issued_time: intent.created,
+        used_access_key_ids: uses.keys.iter().cloned().collect(),
+        source_identity: intent.source_identity.clone(),
+        uses_by_key: uses.by_key,
+        uses_by_session: uses.count - uses.by_key,
+        first_used: uses.first,
+        last_used: uses.last,
+        event_count: uses.count,
+        error_count: uses.errors,
+        principal_arn: arn.clone(),
+        ..Session::default()
+    };
+    if let SessionKind::Role(role) = intent.kind {
+        let role = &world.roles[role.0];
+        row.role_arn = Some(role.arn.clone());
+        row.role_account_id = Some(world.id(role.account));
+        row.role_name = Some(role.name.clone());
+        row.role_id = Some(role.id.clone());
+        row.session_name = Some(intent.name.clone());
+        row.session_arn = Some(arn);
+        if intent.terse {
+            // Only its uses show the id.
+            row.open.insert(String::from("role_id"));
+        }
+    }
+    row
+}
+
+/// What the issuing records say.
+fn issued(
+    delivered: &Delivered,
+    acts: &[Option<ActRow>],
+    intent: &SessionIntent,
+    row: &mut Session,
+) {
+    row.issued_by = Some(intent.issued_by.to_owned());
+    row.expires = Some(intent.expires);
+    row.access_key_id.clone_from(&intent.issued_key);
+    match intent.issue {
+        Issue::Act(ActIx(index)) => {
+            let Some(ActRow { act, view }) = &acts[index] else { return };
+            row.session_id = Some(act.event_id.clone());
+            row.issued_event_ids.clone_from(&act.event_ids);
+            row.issued_time = act.event_time;
+            row.caller = Some(act.caller.clone());
+            row.caller_resolved_by = Some(act.caller_resolved_by.clone());
+            row.parent_access_key_id.clone_from(&act.caller_access_key_id);
+            row.open.extend(act.open.iter().filter(|column| *column == "caller").cloned());
+            if *view == View::Switch {
+                row.issued_by = Some(String::from("SwitchRole"));
+                row.expires = None;
+                row.access_key_id = None;
+            }
+        }
+        Issue::Record(record) => {
+            let id = delivered.event_id(record);
+            row.issued_event_ids = vec![id.clone()];
+            row.session_id = Some(id);
+            row.caller_resolved_by = Some(String::from("record"));
+            let world = delivered.world;
+            row.caller = Some(match &intent.parent {
+                Some(caller) => {
+                    let full = world.caller_row(caller);
+                    row.parent_access_key_id = full.caller_access_key_id;
+                    full.caller
+                }
+                None => row.principal_arn.clone(),
+            });
+            if intent.parent.is_none() {
+                // How long a console session lasts is not logged.
+                row.expires = None;
+            }
+        }
+    }
+}
+
+fn trace(
+    delivered: &Delivered,
+    acts: &[Option<ActRow>],
+    descents: &BTreeMap<SessIx, Descent>,
+    descent: &Descent,
+    row: &mut Session,
+) {
+    let world = delivered.world;
+    row.parent_session_id = descent.parent.filter(|parent| descents.contains_key(parent)).and_then(
+        |parent| match world.sessions[parent.0].issue {
+            Issue::Act(ActIx(act)) => acts[act].as_ref().map(|row| row.act.event_id.clone()),
+            Issue::Record(record) => Some(delivered.event_id(record)),
+        },
+    );
+    row.parent_link = descent.link.to_owned();
+    row.depth = descent.depth;
+    row.origin = Some(descent.origin.clone());
+    row.origin_kind = descent.kind.to_owned();
+    row.origin_access_key_id.clone_from(&descent.origin_key);
+    row.chain.clone_from(&descent.chain);
+    row.link_method = String::from(match (row.uses_by_key, row.uses_by_session) {
+        (0, 0) => "none",
+        (0, _) => "session",
+        _ => "key",
+    });
+}

@@ -1,0 +1,41 @@
+//! Long-term access keys: busy, idle for 200 days, never used, and forwarded by a service.
+
+use crate::apis::{CHANGES, LOOKS, Place};
+use crate::model::{Caller, DEVELOPMENT, EUROPE, MANAGEMENT, PRODUCTION, World};
+use crate::record::PYTHON;
+use crate::time::{DAY, HOUR, MINUTE};
+
+pub(super) fn tell(world: &mut World) {
+    world.scene("key_busy", "an access key that is used all day");
+    let user = world.user(DEVELOPMENT, "/system/", "backup-agent");
+    let busy = world.key(user, 600);
+    let place = Place { ip: "203.0.113.60", agent: PYTHON, region: EUROPE };
+    for day in 0..world.days {
+        let at = world.at(day, 0, 7, 0);
+        world.spend_key(&Caller::Key(busy), (at, 23 * HOUR), 24, &LOOKS, place);
+        world.spend_key(&Caller::Key(busy), (at + 9 * MINUTE, HOUR), 1, &CHANGES, place);
+        // A service that acts for the user keeps the key and adds a session context.
+        let forwarded = Caller::ForwardedKey(busy, "athena.amazonaws.com");
+        let at = world.at(day, 20, 7, 30);
+        world.spend_key(&forwarded, (at, MINUTE), 2, &LOOKS, place);
+    }
+
+    world.scene("key_idle", "an access key that was last used 200 days before the end");
+    let user = world.user(PRODUCTION, "/legacy/", "quarterly-report");
+    let idle = world.key(user, 1_000);
+    let last = world.end() - 200 * DAY;
+    world.keys[idle.0].used_before = Some(last);
+    if last >= world.start {
+        let place = Place { ip: "203.0.113.61", agent: PYTHON, region: EUROPE };
+        world.spend_key(&Caller::Key(idle), (last - 10 * MINUTE, 11 * MINUTE), 5, &LOOKS, place);
+        let used = world.records.last().map_or(last, |record| record.at);
+        world.keys[idle.0].used_before = Some(used);
+    }
+
+    world.scene("key_never_used", "access keys that were never used");
+    let user = world.user(MANAGEMENT, "/people/", "noor");
+    world.key(user, 150);
+    let user = world.user(PRODUCTION, "/system/", "mail-relay");
+    let inactive = world.key(user, 800);
+    world.keys[inactive.0].active = false;
+}
