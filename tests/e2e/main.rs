@@ -1,0 +1,33 @@
+//! The binary as its users meet it: real processes, real files, an S3 that speaks HTTP.
+//!
+//! Unit tests live beside the code; here is what only the whole shows: exit codes, processes killed at
+//! any instant, two of them at once, other programs that read the tables. Every test has a fresh folder
+//! and a fresh bucket of its own, and may run beside any other.
+//!
+//! Two things may be absent, and the tests that need them say so on standard error and pass: published
+//! records (`ROLECALL_CORPUS`, or `../shared/corpus` beside the repository), and an account without
+//! privileges where the tests run as root. Python tools are installed under `target/` by the tests
+//! themselves, from the pinned lists in `tests/tools`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails, wherever it stands; clippy spares test functions only"
+)]
+
+mod support;
+
+/// What can be given to `ingest` that is no proper log file.
+mod bad_input;
+/// Exit codes, formats, settings.
+mod cli;
+/// Published records, held against an independent reading of them.
+mod corpus;
+/// Killed at any instant, alone and beside others; the lake equals the truth all the same.
+mod crash;
+/// Other programs that read the tables.
+mod readers;
+/// What `ingest` takes and what it leaves out.
+mod sources;
+/// Rules about the repository itself.
+mod tidy;
