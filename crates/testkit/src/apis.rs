@@ -23,7 +23,8 @@ const fn write(source: &'static str, name: &'static str, request: &'static str) 
     Api { source, name, read_only: false, data: false, request }
 }
 
-pub(crate) const IDENTITY_CHECK: [Api; 1] = [read("sts.amazonaws.com", "GetCallerIdentity", "null")];
+pub(crate) const IDENTITY_CHECK: [Api; 1] =
+    [read("sts.amazonaws.com", "GetCallerIdentity", "null")];
 
 pub(crate) const OBJECT_READS: [Api; 1] = [Api {
     source: "s3.amazonaws.com",
@@ -34,27 +35,83 @@ pub(crate) const OBJECT_READS: [Api; 1] = [Api {
 }];
 
 pub(crate) const LOOKS: [Api; 12] = [
-    read("ec2.amazonaws.com", "DescribeInstances", r#"{"instancesSet":{"items":[{"instanceId":"i-0%"}]},"filterSet":{}}"#),
-    read("ec2.amazonaws.com", "DescribeSecurityGroups", r#"{"securityGroupSet":{},"securityGroupIdSet":{"items":[{"groupId":"sg-0%"}]},"filterSet":{}}"#),
-    read("ec2.amazonaws.com", "DescribeVolumes", r#"{"volumeSet":{"items":[{"volumeId":"vol-0%"}]},"filterSet":{}}"#),
+    read(
+        "ec2.amazonaws.com",
+        "DescribeInstances",
+        r#"{"instancesSet":{"items":[{"instanceId":"i-0%"}]},"filterSet":{}}"#,
+    ),
+    read(
+        "ec2.amazonaws.com",
+        "DescribeSecurityGroups",
+        r#"{"securityGroupSet":{},"securityGroupIdSet":{"items":[{"groupId":"sg-0%"}]},"filterSet":{}}"#,
+    ),
+    read(
+        "ec2.amazonaws.com",
+        "DescribeVolumes",
+        r#"{"volumeSet":{"items":[{"volumeId":"vol-0%"}]},"filterSet":{}}"#,
+    ),
     read("s3.amazonaws.com", "ListBuckets", r#"{"Host":"s3.amazonaws.com"}"#),
-    read("s3.amazonaws.com", "GetBucketLocation", r#"{"bucketName":"artifacts-%","location":"","Host":"s3.amazonaws.com"}"#),
-    read("logs.amazonaws.com", "DescribeLogGroups", r#"{"logGroupNamePrefix":"/aws/lambda/%","limit":50}"#),
-    read("cloudwatch.amazonaws.com", "DescribeAlarms", r#"{"alarmNamePrefix":"web-%","maxRecords":100}"#),
+    read(
+        "s3.amazonaws.com",
+        "GetBucketLocation",
+        r#"{"bucketName":"artifacts-%","location":"","Host":"s3.amazonaws.com"}"#,
+    ),
+    read(
+        "logs.amazonaws.com",
+        "DescribeLogGroups",
+        r#"{"logGroupNamePrefix":"/aws/lambda/%","limit":50}"#,
+    ),
+    read(
+        "cloudwatch.amazonaws.com",
+        "DescribeAlarms",
+        r#"{"alarmNamePrefix":"web-%","maxRecords":100}"#,
+    ),
     read("rds.amazonaws.com", "DescribeDBInstances", r#"{"dBInstanceIdentifier":"orders-%"}"#),
     read("iam.amazonaws.com", "GetRole", r#"{"roleName":"service-%"}"#),
-    read("kms.amazonaws.com", "Decrypt", r#"{"encryptionAlgorithm":"SYMMETRIC_DEFAULT","encryptionContext":{"aws:s3:arn":"arn:aws:s3:::artifacts-%"}}"#),
+    read(
+        "kms.amazonaws.com",
+        "Decrypt",
+        r#"{"encryptionAlgorithm":"SYMMETRIC_DEFAULT","encryptionContext":{"aws:s3:arn":"arn:aws:s3:::artifacts-%"}}"#,
+    ),
     read("secretsmanager.amazonaws.com", "GetSecretValue", r#"{"secretId":"prod/orders/%"}"#),
-    read("elasticloadbalancing.amazonaws.com", "DescribeTargetHealth", r#"{"targetGroupArn":"targetgroup/web/%"}"#),
+    read(
+        "elasticloadbalancing.amazonaws.com",
+        "DescribeTargetHealth",
+        r#"{"targetGroupArn":"targetgroup/web/%"}"#,
+    ),
 ];
 
 pub(crate) const CHANGES: [Api; 6] = [
-    write("ec2.amazonaws.com", "CreateTags", r#"{"resourcesSet":{"items":[{"resourceId":"i-0%"}]},"tagSet":{"items":[{"key":"release","value":"%"}]}}"#),
-    write("lambda.amazonaws.com", "UpdateFunctionCode20150331v2", r#"{"functionName":"order-fn","s3Bucket":"artifacts","s3Key":"%.zip","publish":false,"dryRun":false}"#),
-    write("ecs.amazonaws.com", "UpdateService", r#"{"cluster":"shop","service":"cart","taskDefinition":"cart:%"}"#),
-    write("s3.amazonaws.com", "PutBucketTagging", r#"{"bucketName":"artifacts-%","tagging":"","Host":"s3.amazonaws.com"}"#),
-    write("ssm.amazonaws.com", "PutParameter", r#"{"name":"/shop/release/%","type":"String","overwrite":true,"value":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#),
-    write("ec2.amazonaws.com", "StartInstances", r#"{"instancesSet":{"items":[{"instanceId":"i-0%"}]}}"#),
+    write(
+        "ec2.amazonaws.com",
+        "CreateTags",
+        r#"{"resourcesSet":{"items":[{"resourceId":"i-0%"}]},"tagSet":{"items":[{"key":"release","value":"%"}]}}"#,
+    ),
+    write(
+        "lambda.amazonaws.com",
+        "UpdateFunctionCode20150331v2",
+        r#"{"functionName":"order-fn","s3Bucket":"artifacts","s3Key":"%.zip","publish":false,"dryRun":false}"#,
+    ),
+    write(
+        "ecs.amazonaws.com",
+        "UpdateService",
+        r#"{"cluster":"shop","service":"cart","taskDefinition":"cart:%"}"#,
+    ),
+    write(
+        "s3.amazonaws.com",
+        "PutBucketTagging",
+        r#"{"bucketName":"artifacts-%","tagging":"","Host":"s3.amazonaws.com"}"#,
+    ),
+    write(
+        "ssm.amazonaws.com",
+        "PutParameter",
+        r#"{"name":"/shop/release/%","type":"String","overwrite":true,"value":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#,
+    ),
+    write(
+        "ec2.amazonaws.com",
+        "StartInstances",
+        r#"{"instancesSet":{"items":[{"instanceId":"i-0%"}]}}"#,
+    ),
 ];
 
 /// Where calls come from: address, user agent and region.

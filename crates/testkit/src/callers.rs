@@ -471,10 +471,8 @@ impl World {
         );
         let mut credentials = self.credentials(&key, expires, Spelling::Comma);
         // This API answers with an ISO date, unlike STS.
-        credentials = credentials.replace(
-            &crate::time::localized(expires, Spelling::Comma),
-            &iso(expires),
-        );
+        credentials =
+            credentials.replace(&crate::time::localized(expires, Spelling::Comma), &iso(expires));
         let set = Obj::new()
             .raw(
                 "assumedRoleUser",
@@ -489,10 +487,7 @@ impl World {
             .str("sourceIdentity", &source_identity)
             .end();
         call.response = Some(
-            Obj::new()
-                .raw("credentialSet", &array(&[set]))
-                .str("subjectArn", subject_arn)
-                .end(),
+            Obj::new().raw("credentialSet", &array(&[set])).str("subjectArn", subject_arn).end(),
         );
         call.resources = vec![resource(&role_arn, &account_id, "AWS::IAM::Role")];
         call.read_only = false;
@@ -518,9 +513,13 @@ impl World {
         call.region.clone_into(&mut full.aws_region);
         full.outcome = String::from("success");
         // No published record shows this event's identity, so no spelling of the caller is the right one.
-        for column in
-            ["caller", "caller_arn", "caller_principal_id", "federated_subject", "identity_provider"]
-        {
+        for column in [
+            "caller",
+            "caller_arn",
+            "caller_principal_id",
+            "federated_subject",
+            "identity_provider",
+        ] {
             full.open.insert(column.to_owned());
         }
         let copies = vec![(self.emit(call), View::Full)];

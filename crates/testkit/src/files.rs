@@ -171,10 +171,9 @@ fn digest_key(world: &World, account: usize, at: Micros) -> String {
 
 fn other_content(kind: Kind) -> String {
     match kind {
-        Kind::Digest => Obj::new()
-            .str("digestSignatureAlgorithm", "SHA256withRSA")
-            .raw("logFiles", "[]")
-            .end(),
+        Kind::Digest => {
+            Obj::new().str("digestSignatureAlgorithm", "SHA256withRSA").raw("logFiles", "[]").end()
+        }
         // An Insights file has records too: read as a log file, it would be counted.
         Kind::Insight => String::from(
             r#"{"Records":[{"eventVersion":"1.08","eventTime":"2026-01-05T10:00:00Z","awsRegion":"us-east-1","eventID":"7d0f6a5e-2c1b-4e3d-9a8b-0c1d2e3f4a5b","eventType":"AwsCloudTrailInsight","recipientAccountId":"000000000000","sharedEventID":"9d0f6a5e-2c1b-4e3d-9a8b-0c1d2e3f4a5b","insightDetails":{"state":"Start","eventSource":"ec2.amazonaws.com","eventName":"RunInstances","insightType":"ApiCallRateInsight"},"eventCategory":"Insight"}]}"#,

@@ -90,8 +90,10 @@ pub(crate) fn array<S: AsRef<str>>(items: &[S]) -> String {
 
 /// `[{"key":…,"value":…},…]`, as STS logs session tags.
 pub(crate) fn tag_list(tags: &[(String, String)]) -> String {
-    let items: Vec<String> =
-        tags.iter().map(|(key, value)| Obj::new().str("key", key).str("value", value).end()).collect();
+    let items: Vec<String> = tags
+        .iter()
+        .map(|(key, value)| Obj::new().str("key", key).str("value", value).end())
+        .collect();
     array(&items)
 }
 

@@ -91,7 +91,7 @@ impl Default for Spec {
 impl Spec {
     /// The smallest organisation that tells every story: about 2,000 records.
     pub fn small(seed: u64) -> Self {
-        Self { seed, accounts: 4, days: 2, size: 0.2, ..Self::default() }
+        Self { seed, accounts: 4, days: 3, size: 0.4, ..Self::default() }
     }
 
     fn within_limits(self) -> Self {

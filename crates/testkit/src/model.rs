@@ -395,12 +395,7 @@ impl World {
     }
 
     /// Counts a session, and the act behind it, to another story as well.
-    pub(crate) fn also(
-        &mut self,
-        name: &'static str,
-        description: &'static str,
-        session: SessIx,
-    ) {
+    pub(crate) fn also(&mut self, name: &'static str, description: &'static str, session: SessIx) {
         let act = match self.sessions[session.0].issue {
             Issue::Act(act) => Some(act),
             Issue::Record(_) => None,
@@ -416,9 +411,7 @@ impl World {
             Caller::Key(key) | Caller::ForwardedKey(key, _) => {
                 Some(self.users[self.keys[key.0].user.0].account)
             }
-            Caller::Session(session) | Caller::Forwarded(session, _) => {
-                Some(self.home(*session))
-            }
+            Caller::Session(session) | Caller::Forwarded(session, _) => Some(self.home(*session)),
             Caller::Certificate { account, .. } => Some(*account),
             Caller::Portal { .. } => Some(MANAGEMENT),
             Caller::Service(_) | Caller::Saml { .. } | Caller::Web { .. } => None,

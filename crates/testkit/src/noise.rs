@@ -8,9 +8,7 @@ use std::fmt::Write as _;
 
 use crate::apis::{Api, CHANGES, LOOKS};
 use crate::dice::{Dice, mix, uuid};
-use crate::model::{
-    AccountIx, Caller, EUROPE, GLOBAL, KeyIx, SessIx, Signer, World,
-};
+use crate::model::{AccountIx, Caller, EUROPE, GLOBAL, KeyIx, SessIx, Signer, World};
 use crate::record::{CLI, PYTHON, TERRAFORM};
 use crate::stories::Crew;
 use crate::time::{DAY, Micros, SECOND, iso};

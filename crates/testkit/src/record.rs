@@ -156,9 +156,9 @@ impl World {
             Caller::ForwardedKey(key, service) => self.key_identity(*key, Some(service)),
             Caller::Session(session) => self.session_identity(*session, None),
             Caller::Forwarded(session, service) => self.session_identity(*session, Some(service)),
-            Caller::Service(service) => Identity::bare(
-                Obj::new().str("type", "AWSService").str("invokedBy", service).end(),
-            ),
+            Caller::Service(service) => {
+                Identity::bare(Obj::new().str("type", "AWSService").str("invokedBy", service).end())
+            }
             Caller::Saml { qualifier, subject, .. } => Identity::bare(
                 Obj::new()
                     .str("type", "SAMLUser")
@@ -321,7 +321,8 @@ pub(crate) fn resource(arn: &str, account_id: &str, kind: &str) -> String {
 }
 
 pub(crate) const CLI: &str = "aws-cli/2.22.7 md/awscrt#0.23.4 ua/2.0 os/linux#6.1.115 md/arch#x86_64 lang/python#3.12.6 md/pyimpl#CPython cfg/retry-mode#standard md/installer#exe md/prompt#off";
-pub(crate) const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0";
+pub(crate) const BROWSER: &str =
+    "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0";
 pub(crate) const TERRAFORM: &str = "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 (+https://www.terraform.io) terraform-provider-aws/5.76.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.32.5 ua/2.1 os/linux lang/go#1.23.3 md/GOOS#linux md/GOARCH#amd64";
 pub(crate) const PYTHON: &str = "Boto3/1.35.66 md/Botocore#1.35.66 ua/2.0 os/linux#6.1.112 md/arch#x86_64 lang/python#3.11.10 md/pyimpl#CPython cfg/retry-mode#legacy Botocore/1.35.66";
 pub(crate) const GITHUB: &str = "aws-sdk-js/3.693.0 ua/2.1 os/linux#6.8.0-1017-azure lang/js md/nodejs#20.18.0 api/sts#3.693.0 configure-aws-credentials-for-github-actions";

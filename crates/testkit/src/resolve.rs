@@ -109,7 +109,8 @@ fn act(delivered: &Delivered, intent: &ActIntent) -> Option<ActRow> {
     act.event_id = delivered.event_id(lead);
     act.event_time = first.at;
     act.aws_region = first.region.to_owned();
-    let ids: BTreeSet<String> = held.iter().map(|(record, _)| delivered.event_id(*record)).collect();
+    let ids: BTreeSet<String> =
+        held.iter().map(|(record, _)| delivered.event_id(*record)).collect();
     act.event_ids = ids.into_iter().collect();
     let recipients: BTreeSet<String> = held
         .iter()
@@ -350,12 +351,7 @@ fn principal(world: &World, session: SessIx) -> String {
 }
 
 /// What uses and identity alone say.
-fn skeleton(
-    delivered: &Delivered,
-    index: SessIx,
-    intent: &SessionIntent,
-    uses: &Uses,
-) -> Session {
+fn skeleton(delivered: &Delivered, index: SessIx, intent: &SessionIntent, uses: &Uses) -> Session {
     let world = delivered.world;
     let arn = world.session_arn(index);
     let mut row = Session {

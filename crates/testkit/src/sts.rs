@@ -148,8 +148,7 @@ impl World {
         };
         let full = self.assume_row(&spec, &issued);
         let unique = self.unique_of(&spec.caller);
-        let act =
-            self.push_act(ActIntent { full, copies, unique, switch_from, switch_agent });
+        let act = self.push_act(ActIntent { full, copies, unique, switch_from, switch_agent });
         let event_name = spec.event_name();
         self.push_session(SessionIntent {
             kind: SessionKind::Role(spec.role),
@@ -181,7 +180,8 @@ impl World {
             mfa = spec.console.is_some() && parent.mfa;
         }
         let mut passed_on = incoming.clone();
-        passed_on.extend(spec.tags.iter().filter(|(key, _)| spec.transitive.contains(key)).cloned());
+        passed_on
+            .extend(spec.tags.iter().filter(|(key, _)| spec.transitive.contains(key)).cloned());
         Issued {
             key,
             used_key,

@@ -281,9 +281,7 @@ fn duplicates(world: &World, tally: &Tally) -> Duplicates {
         .acts
         .iter()
         .flat_map(|act| &act.copies)
-        .filter(|(record, view)| {
-            *view == View::Replaced && tally.placements.contains_key(record)
-        })
+        .filter(|(record, view)| *view == View::Replaced && tally.placements.contains_key(record))
         .count() as u64;
     out
 }
@@ -332,12 +330,9 @@ fn scenarios(
             .map(|record| delivered.event_id(*record))
             .collect();
         scenario.keys = scene.keys.iter().map(|key| world.keys[key.0].id.clone()).collect();
-        for list in [
-            &mut scenario.acts,
-            &mut scenario.sessions,
-            &mut scenario.events,
-            &mut scenario.keys,
-        ] {
+        for list in
+            [&mut scenario.acts, &mut scenario.sessions, &mut scenario.events, &mut scenario.keys]
+        {
             list.sort();
             list.dedup();
         }

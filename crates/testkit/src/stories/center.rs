@@ -52,7 +52,13 @@ fn assign(world: &mut World, account: AccountIx, set: &'static str) -> Assigned 
 }
 
 /// The portal's own record, in the account that owns the instance.
-fn portal(world: &mut World, who: &Person, name: &'static str, set: &Assigned, at: Micros) -> RecIx {
+fn portal(
+    world: &mut World,
+    who: &Person,
+    name: &'static str,
+    set: &Assigned,
+    at: Micros,
+) -> RecIx {
     let caller = Caller::Portal { user_id: who.user_id.clone() };
     let mut call = world.call(&caller, at, "sso.amazonaws.com", name);
     call.account = MANAGEMENT;
@@ -94,8 +100,7 @@ fn enter(world: &mut World, who: &Person, set: &Assigned, at: Micros, console: b
         Assume::new(caller, set.role, who.name, at).lasting(28_800).from(who.ip, "aws-internal/3");
     // The answer's key is not the one that the person gets.
     spec.other_key = true;
-    spec.dress =
-        Dress { on_behalf_of: Some(who.user_id.clone()), console, ..Dress::default() };
+    spec.dress = Dress { on_behalf_of: Some(who.user_id.clone()), console, ..Dress::default() };
     let session = world.assume(spec);
     if console {
         let additional = Obj::new()
@@ -219,8 +224,8 @@ pub(super) fn switch(
     at: Micros,
     ip: &str,
 ) -> SessIx {
-    let mut spec = Assume::new(Caller::Session(from), role, name, at)
-        .from("AWS Internal", "AWS Internal");
+    let mut spec =
+        Assume::new(Caller::Session(from), role, name, at).from("AWS Internal", "AWS Internal");
     spec.console = Some(browser(ip));
     spec.other_key = true;
     spec.dress = Dress { console: true, ..Dress::default() };

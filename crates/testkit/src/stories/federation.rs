@@ -65,8 +65,9 @@ fn github(world: &mut World) {
             world.scene(story, text);
             let minute = world.dice.between(20, 29);
             let at = world.at(day, hour, minute, 11);
-            let mut spec =
-                Assume::new(caller.clone(), role, "GitHubActions", at).lasting(3_600).from(RUNNER, GITHUB);
+            let mut spec = Assume::new(caller.clone(), role, "GitHubActions", at)
+                .lasting(3_600)
+                .from(RUNNER, GITHUB);
             spec.additional = Some(verified());
             let session = world.assume(spec);
             deploy(world, session, at + 3 * SECOND, place);

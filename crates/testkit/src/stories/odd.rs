@@ -4,7 +4,7 @@ use super::trust;
 use crate::apis::{LOOKS, Place};
 use crate::json::Obj;
 use crate::model::{
-    Caller, Class, DEVELOPMENT, Emitted, EUROPE, GLOBAL, MANAGEMENT, PRODUCTION, RecIx, Signer,
+    Caller, Class, DEVELOPMENT, EUROPE, Emitted, GLOBAL, MANAGEMENT, PRODUCTION, RecIx, Signer,
     World,
 };
 use crate::record::{BROWSER, CLI, PYTHON};
@@ -32,7 +32,10 @@ fn denials(world: &mut World) {
     for day in 0..world.days {
         world.scene("denied_same_account", "a refused call: its role stands in the message only");
         world.refuse(&caller, &near, world.at(day, 18, 2, 1));
-        world.scene("denied_cross_account", "a refused call across accounts: the owner logs nothing");
+        world.scene(
+            "denied_cross_account",
+            "a refused call across accounts: the owner logs nothing",
+        );
         world.refuse(&caller, &far, world.at(day, 18, 2, 31));
     }
     world.scene("denied_expired", "a call with expired credentials: the request is kept");
@@ -146,7 +149,8 @@ fn ancient(world: &mut World) {
     let place = Place { ip: "203.0.113.80", agent: CLI, region: GLOBAL };
     world.spend(session, (at + SECOND, 5 * MINUTE), 2, &LOOKS, place);
     for step in 0..3 {
-        let mut call = world.call(&caller, at + step * HOUR, "ec2.amazonaws.com", "DescribeRegions");
+        let mut call =
+            world.call(&caller, at + step * HOUR, "ec2.amazonaws.com", "DescribeRegions");
         call.ancient = true;
         call.request = Some(String::from(r#"{"regionSet":{}}"#));
         world.emit(call);
@@ -170,7 +174,9 @@ fn rejected(world: &mut World) {
         good(r#""eventSource":"sts.amazonaws.com","eventName":"AssumeRole","#),
         good(&format!(r#""eventTime":"{time}","eventName":"AssumeRole","#)),
         good(&format!(r#""eventTime":"{time}","eventSource":"sts.amazonaws.com","#)),
-        good(r#""eventTime":"yesterday","eventSource":"sts.amazonaws.com","eventName":"AssumeRole","#),
+        good(
+            r#""eventTime":"yesterday","eventSource":"sts.amazonaws.com","eventName":"AssumeRole","#,
+        ),
     ];
     for body in bodies {
         world.records.push(no_record(body, at));

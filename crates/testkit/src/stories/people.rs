@@ -4,7 +4,8 @@ use super::{center::switch, trust, workloads::deploy};
 use crate::apis::{CHANGES, IDENTITY_CHECK, LOOKS, Place};
 use crate::json::Obj;
 use crate::model::{
-    Caller, DEVELOPMENT, Dress, EUROPE, GLOBAL, KeyIx, MANAGEMENT, PRODUCTION, RoleIx, UserIx, World,
+    Caller, DEVELOPMENT, Dress, EUROPE, GLOBAL, KeyIx, MANAGEMENT, PRODUCTION, RoleIx, UserIx,
+    World,
 };
 use crate::record::{BROWSER, CLI, PYTHON};
 use crate::sts::{Assume, pair};
@@ -94,7 +95,8 @@ fn multi_factor(world: &mut World, cast: &Cast) {
     for day in 0..world.days {
         let at = world.at(day, 11, 5, 9);
         world.scene("mfa", "a role is taken with MFA");
-        let mut spec = Assume::new(caller.clone(), cast.administrators, "grace", at).from(HOME, CLI);
+        let mut spec =
+            Assume::new(caller.clone(), cast.administrators, "grace", at).from(HOME, CLI);
         spec.serial = Some(world.serial(cast.grace));
         let session = world.assume(spec);
         world.spend(session, (at + SECOND, 30 * MINUTE), 2, &CHANGES, desk);
@@ -162,7 +164,11 @@ fn chain(world: &mut World, cast: &Cast) {
         world.spend(second, (at + 90 * SECOND, 10 * SECOND), 1, &IDENTITY_CHECK, desk);
         deploy(world, third, at + 3 * MINUTE, desk);
         for session in [first, second, third] {
-            world.also("source_identity", "a source identity that is carried along a chain", session);
+            world.also(
+                "source_identity",
+                "a source identity that is carried along a chain",
+                session,
+            );
         }
         world.also("session_tags", "session tags, one of them transitive", first);
     }
@@ -191,8 +197,7 @@ fn vendor(world: &mut World) {
     let trusted = trust::external(&vendor, "acme-7d41c0");
     let role = world.role(PRODUCTION, "/vendors/", "vendor-monitor", trusted);
     let id = world.unique(world.vendor, "AROA", 21);
-    let caller =
-        Caller::External { account_id: vendor, principal: format!("{id}:collector") };
+    let caller = Caller::External { account_id: vendor, principal: format!("{id}:collector") };
     let desk = Place { ip: "192.0.2.200", agent: PYTHON, region: EUROPE };
     for day in 0..world.days {
         world.scene("vendor_external_id", "a vendor's account takes a role with an external id");

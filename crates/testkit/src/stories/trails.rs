@@ -30,7 +30,10 @@ fn trail_event(world: &mut World, key: KeyIx, at: Micros, name: &'static str, re
 /// The development trail stops for an hour, in which an instance there takes a role in production:
 /// only the owner's copy is left, and the caller is known by its unique id alone.
 fn stopped(world: &mut World) {
-    world.scene("trail_stopped", "a trail that is stopped for an hour: only the owner's copies are left");
+    world.scene(
+        "trail_stopped",
+        "a trail that is stopped for an hour: only the owner's copies are left",
+    );
     let user = world.user(DEVELOPMENT, "/people/", "oskar");
     let key = world.key(user, 90);
     let account = world.id(DEVELOPMENT);

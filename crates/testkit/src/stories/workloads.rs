@@ -36,15 +36,14 @@ fn instance_session(world: &mut World, role: RoleIx, instance: &str, at: Micros)
 
 fn ec2(world: &mut World) {
     let dev = world.id(DEVELOPMENT);
-    let instances = world.role(
-        DEVELOPMENT,
-        "/",
-        "app-instance",
-        trust::service("ec2.amazonaws.com"),
+    let instances =
+        world.role(DEVELOPMENT, "/", "app-instance", trust::service("ec2.amazonaws.com"));
+    let reader = world.role(
+        PRODUCTION,
+        "/data/",
+        "bucket-reader",
+        trust::arn(&format!("arn:aws:iam::{dev}:role/app-instance")),
     );
-    let reader = world.role(PRODUCTION, "/data/", "bucket-reader", trust::arn(&format!(
-        "arn:aws:iam::{dev}:role/app-instance"
-    )));
     let instance = format!("i-0{}", world.dice.hex(16));
     world.scene("before_window", "a session that was issued before the logs begin, still in use");
     let mut spec = Assume::service("ec2.amazonaws.com", instances, &instance, world.start - HOUR);
@@ -52,9 +51,8 @@ fn ec2(world: &mut World) {
     spec.dress = Dress { ec2_delivery: Some("2.0"), ..Dress::default() };
     let early = world.assume(spec);
     world.spend(early, (world.start + MINUTE, 3 * MINUTE), 3, &LOOKS, APP);
-    let mut orphan =
-        Assume::new(Caller::Session(early), reader, "app-0", world.start + 3 * MINUTE)
-            .from(APP.ip, APP.agent);
+    let mut orphan = Assume::new(Caller::Session(early), reader, "app-0", world.start + 3 * MINUTE)
+        .from(APP.ip, APP.agent);
     orphan.region = EUROPE;
     let child = world.assume(orphan);
     world.spend(child, (world.start + 4 * MINUTE, MINUTE), 1, &OBJECT_READS, APP);
@@ -71,8 +69,8 @@ fn ec2(world: &mut World) {
             world.spend(session, (at + MINUTE, 4 * HOUR), 3, &LOOKS, APP);
             let from = at + world.dice.between(20, 50) * MINUTE;
             let name = format!("app-{}", day * 4 + turn + 1);
-            let mut spec = Assume::new(Caller::Session(session), reader, &name, from)
-                .from(APP.ip, APP.agent);
+            let mut spec =
+                Assume::new(Caller::Session(session), reader, &name, from).from(APP.ip, APP.agent);
             spec.region = EUROPE;
             spec.additional = Some(endpoint("regional", EUROPE));
             let child = world.assume(spec);
@@ -111,7 +109,8 @@ fn functions(world: &mut World) {
                 .end();
             spec.dress = Dress { in_scope_of: Some(scope), ..Dress::default() };
             let session = world.assume(spec);
-            let agent = "aws-sdk-nodejs/2.1692.0 linux/v20.18.0 exec-env/AWS_Lambda_nodejs20.x promise";
+            let agent =
+                "aws-sdk-nodejs/2.1692.0 linux/v20.18.0 exec-env/AWS_Lambda_nodejs20.x promise";
             let place = Place { ip: "198.51.100.90", agent, region: EUROPE };
             world.spend(session, (at + SECOND, 3 * HOUR), 4, &LOOKS, place);
         }
@@ -148,8 +147,7 @@ fn clusters(world: &mut World) {
         for hour in [2, 14] {
             let at = world.at(day, hour, 18, 30);
             let name = format!("botocore-session-{}", at / SECOND);
-            let mut spec =
-                Assume::new(caller.clone(), irsa, &name, at).from(place.ip, place.agent);
+            let mut spec = Assume::new(caller.clone(), irsa, &name, at).from(place.ip, place.agent);
             spec.region = EUROPE;
             let session = world.assume(spec);
             world.spend(session, (at + SECOND, 50 * MINUTE), 3, &LOOKS, place);
@@ -174,12 +172,11 @@ fn pod(world: &mut World, node: SessIx, role: RoleIx, at: Micros, place: Place) 
     );
     call.region = EUROPE;
     call.ip = place.ip.to_owned();
-    call.agent = String::from("aws-sdk-go-v2/1.32.5 os/linux lang/go#1.23.3 md/GOOS#linux api/eksauth#1.7.6");
+    call.agent = String::from(
+        "aws-sdk-go-v2/1.32.5 os/linux lang/go#1.23.3 md/GOOS#linux api/eksauth#1.7.6",
+    );
     call.request = Some(
-        Obj::new()
-            .str("clusterName", "shop")
-            .str("token", "HIDDEN_DUE_TO_SECURITY_REASONS")
-            .end(),
+        Obj::new().str("clusterName", "shop").str("token", "HIDDEN_DUE_TO_SECURITY_REASONS").end(),
     );
     call.class = Class::Credential;
     let record = world.emit(call);
