@@ -1,0 +1,116 @@
+//! One HTML page that needs nothing else: no network, no other file. The template escapes every
+//! value; the page's own policy forbids it to fetch anything, should an escape ever be missing.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use askama::Template;
+
+use super::cell::{self, Values};
+use super::{Heading, Sink, Summary};
+use crate::{clock, term};
+
+/// The field metadata that explains a column, as the lake and the views set it.
+const COMMENT: &str = "comment";
+
+#[derive(Template)]
+#[template(path = "page.html", block = "top")]
+struct Top<'a> {
+    title: Cow<'a, str>,
+    subtitle: Cow<'a, str>,
+    parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    notes: Vec<Cow<'a, str>>,
+    columns: Vec<Column<'a>>,
+}
+
+struct Column<'a> {
+    name: Cow<'a, str>,
+    comment: Cow<'a, str>,
+    is_number: bool,
+}
+
+#[derive(Template)]
+#[template(path = "page.html", block = "row")]
+struct Row<'a> {
+    cells: &'a [Cell],
+}
+
+#[derive(Clone, Default)]
+struct Cell {
+    text: String,
+    is_number: bool,
+}
+
+#[derive(Template)]
+#[template(path = "page.html", block = "bottom")]
+struct Bottom<'a> {
+    footer: &'a str,
+}
+
+pub(super) struct Html<W> {
+    out: W,
+    cells: Vec<Cell>,
+}
+
+impl<W: Write> Html<W> {
+    pub(super) fn new(heading: &Heading, schema: &Schema, mut out: W) -> anyhow::Result<Self> {
+        let mut parameters: Vec<_> = heading
+            .parameters
+            .iter()
+            .map(|(name, value)| (term::visible(name), term::visible(value)))
+            .collect();
+        if let Some(micros) = heading.generated_micros {
+            parameters.push(("generated".into(), clock::format_time(micros).into()));
+        }
+        let columns = schema.fields().iter().map(|field| Column {
+            name: term::visible(field.name()),
+            comment: term::visible(field.metadata().get(COMMENT).map_or("", String::as_str)),
+            is_number: cell::is_number(field.data_type()),
+        });
+        let top = Top {
+            title: term::visible(heading.title.as_deref().unwrap_or("rolecall")),
+            subtitle: term::visible(heading.subtitle.as_deref().unwrap_or_default()),
+            parameters,
+            notes: heading.notes.iter().map(|note| term::visible(note)).collect(),
+            columns: columns.collect(),
+        };
+        top.write_into(&mut out)?;
+        let cells = schema
+            .fields()
+            .iter()
+            .map(|field| Cell {
+                text: String::new(),
+                is_number: cell::is_number(field.data_type()),
+            })
+            .collect();
+        Ok(Self { out, cells })
+    }
+}
+
+impl<W: Write> Sink for Html<W> {
+    fn rows(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|array| Values::for_people(array))
+            .collect::<Result<_, _>>()?;
+        let mut value = String::new();
+        for row in 0..batch.num_rows() {
+            for (column, cell) in columns.iter().zip(&mut self.cells) {
+                value.clear();
+                column.write(row, &mut value)?;
+                cell.text.clear();
+                cell.text.push_str(&term::visible(&value));
+            }
+            Row { cells: &self.cells }.write_into(&mut self.out)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, summary: &Summary) -> anyhow::Result<()> {
+        Bottom { footer: &summary.footer() }.write_into(&mut self.out)?;
+        Ok(self.out.flush()?)
+    }
+}
