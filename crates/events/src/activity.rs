@@ -20,6 +20,17 @@ pub(crate) struct Index {
     hasher: RandomState,
 }
 
+/// Where a row stands.
+enum Found {
+    At(usize),
+    /// Nowhere, and [`CROWD`] other rows have the same hash.
+    Crowd,
+    Nowhere,
+}
+
+/// Rows that may share a hash before more fields are hashed.
+const CROWD: usize = 8;
+
 impl Index {
     pub(crate) fn clear(&mut self) {
         self.places.clear();
@@ -33,12 +44,14 @@ impl Index {
         record: &Record<'_>,
     ) {
         let row = row_of(record);
-        let hash = self.hash(&row);
-        let found = self.places.find(hash, |(other, place)| {
-            *other == hash && usize::try_from(*place).is_ok_and(|at| same(rows.get(at), &row))
-        });
-        if let Some((_, place)) = found {
-            if let Some(row) = usize::try_from(*place).ok().and_then(|at| rows.get_mut(at)) {
+        let mut hash = self.hash(&row);
+        let mut found = self.find(rows, &row, hash);
+        if matches!(found, Found::Crowd) {
+            hash = self.hash_rest(&row, hash);
+            found = self.find(rows, &row, hash);
+        }
+        if let Found::At(place) = found {
+            if let Some(row) = rows.get_mut(place) {
                 row.event_count += 1;
                 row.first_time = row.first_time.min(record.event_time);
                 row.last_time = row.last_time.max(record.event_time);
@@ -49,6 +62,23 @@ impl Index {
         let place = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         rows.push(row.copy_into(arena));
         self.places.insert_unique(hash, (hash, place), |(hash, _)| *hash);
+    }
+
+    fn find(&self, rows: &[ActivityRow<'_>], row: &ActivityRow<'_>, hash: u64) -> Found {
+        let mut others = 0;
+        let found = self.places.find(hash, |(other, place)| {
+            if *other != hash {
+                return false;
+            }
+            let equal = usize::try_from(*place).is_ok_and(|at| same(rows.get(at), row));
+            others += usize::from(!equal);
+            equal
+        });
+        match found.and_then(|(_, place)| usize::try_from(*place).ok()) {
+            Some(place) => Found::At(place),
+            None if others >= CROWD => Found::Crowd,
+            None => Found::Nowhere,
+        }
     }
 
     /// Over the fields that tell rows apart most often; equality looks at all of them.
@@ -64,6 +94,31 @@ impl Index {
         row.user_agent.hash(&mut hasher);
         row.error_code.hash(&mut hasher);
         row.aws_region.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Over the other fields, for files that would put many rows under one hash and make every look-up
+    /// walk over all of them.
+    fn hash_rest(&self, row: &ActivityRow<'_>, hash: u64) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hash.hash(&mut hasher);
+        row.event_source.hash(&mut hasher);
+        row.mfa.hash(&mut hasher);
+        [
+            row.principal_type,
+            row.principal_arn,
+            row.account_id,
+            row.user_name,
+            row.role_arn,
+            row.role_id,
+            row.session_name,
+            row.source_identity,
+            row.in_scope_of,
+            row.event_category,
+            row.recipient_account_id,
+            row.source_service,
+        ]
+        .hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::record::{Record, access_key_id, split_role_session};
+use crate::record::{Record, access_key_id, names_a_role, split_assumed_role, split_role_session};
 use crate::rows::{CredentialEvent, Outcome, RoleArnSource};
 use crate::tape::{Nodes, Place};
 use crate::time::parse_expiration;
@@ -132,9 +132,6 @@ fn read_request<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut Crede
             "sourceIdentity" => event.source_identity = nodes.text(value),
             "policy" => event.session_policy = nodes.text(value),
             "policyArns" => event.session_policy_arns = policy_arns(nodes, value),
-            "tags" | "principalTags" | "incomingTransitiveTags" => {
-                read_tags(nodes, value, &mut event.session_tags);
-            }
             "transitiveTagKeys" => {
                 event.transitive_tag_keys =
                     nodes.elements(value).filter_map(|key| nodes.text(key)).collect();
@@ -152,6 +149,10 @@ fn read_request<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut Crede
             _ => {}
         }
     }
+    // The call's own tags first, whatever order they are written in: they are what it asked for.
+    for key in ["tags", "principalTags", "incomingTransitiveTags"] {
+        read_tags(nodes, nodes.member(record.request, key), &mut event.session_tags);
+    }
 }
 
 fn policy_arns<'a>(nodes: Nodes<'_, 'a>, place: Place) -> Vec<&'a str> {
@@ -160,7 +161,7 @@ fn policy_arns<'a>(nodes: Nodes<'_, 'a>, place: Place) -> Vec<&'a str> {
 }
 
 /// Tags are a list of `{key, value}` in a request's `tags`, but a map in `principalTags` and
-/// `incomingTransitiveTags`. The first value of a key stands: a request's own tags come first.
+/// `incomingTransitiveTags`. The first value of a key stands.
 fn read_tags<'a>(nodes: Nodes<'_, 'a>, place: Place, tags: &mut Vec<(&'a str, &'a str)>) {
     let mut add = |key: &'a str, value: Option<&'a str>| {
         if !tags.iter().any(|(known, _)| *known == key) {
@@ -269,11 +270,12 @@ fn read_role<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut Credenti
     }
     if record.event_source == "sso.amazonaws.com" {
         let details = record.service_details;
-        event.role_account_id = nodes.text_at(details, &["account_id"]);
+        event.role_account_id = nodes.text_at(details, &["account_id"]).or(event.role_account_id);
         event.permission_set = nodes.text_at(details, &["role_name"]);
     }
     if record.event_name == "AssumeRoot" {
-        event.role_account_id = event.target_principal.and_then(account_of_principal);
+        let target = event.target_principal.and_then(account_of_principal);
+        event.role_account_id = target.or(event.role_account_id);
     }
 }
 
@@ -281,7 +283,7 @@ fn role_in_request<'a>(
     nodes: Nodes<'_, 'a>,
     record: &Record<'a>,
 ) -> Option<(&'a str, RoleArnSource)> {
-    let arn = nodes.text_at(record.request, &["roleArn"]).filter(|arn| is_role(arn))?;
+    let arn = nodes.text_at(record.request, &["roleArn"]).filter(|arn| names_a_role(arn))?;
     Some((arn, RoleArnSource::Request))
 }
 
@@ -291,7 +293,7 @@ fn role_in_resources<'a>(
 ) -> Option<(&'a str, RoleArnSource)> {
     let arn_of =
         |element| nodes.text_at(element, &["ARN"]).or_else(|| nodes.text_at(element, &["arn"]));
-    let arn = nodes.elements(record.resources).filter_map(arn_of).find(|arn| is_role(arn))?;
+    let arn = nodes.elements(record.resources).filter_map(arn_of).find(|arn| names_a_role(arn))?;
     Some((arn, RoleArnSource::Resource))
 }
 
@@ -331,13 +333,9 @@ fn read_new_session<'a>(record: &Record<'a>, event: &mut CredentialEvent<'a>) {
     event.role_id = identity.role_id();
     event.role_account_id = event.role_account_id.or(identity.account_id);
     event.role_name = event.role_name.or_else(|| {
-        let (_, tail) = identity.arn?.split_once(":assumed-role/")?;
-        Some(tail.split_once('/')?.0)
+        let (role_name, _) = split_assumed_role(identity.arn?)?;
+        Some(role_name)
     });
-}
-
-fn is_role(arn: &str) -> bool {
-    arn.contains(":role/")
 }
 
 /// AssumeRoot takes an account id or the ARN of its root user.

@@ -42,7 +42,11 @@ pub(crate) fn target_type(source: &str, name: &str) -> Option<&'static str> {
             | "PutInlinePolicyToPermissionSet"
             | "DeleteInlinePolicyFromPermissionSet"
             | "AttachManagedPolicyToPermissionSet"
-            | "DetachManagedPolicyFromPermissionSet" => Some("permission_set"),
+            | "DetachManagedPolicyFromPermissionSet"
+            | "AttachCustomerManagedPolicyReferenceToPermissionSet"
+            | "DetachCustomerManagedPolicyReferenceFromPermissionSet"
+            | "PutPermissionsBoundaryToPermissionSet"
+            | "DeletePermissionsBoundaryFromPermissionSet" => Some("permission_set"),
             _ => None,
         },
         "organizations.amazonaws.com" => matches!(

@@ -1,13 +1,19 @@
 //! From the bytes of one log file to its rows.
 //!
 //! A CloudTrail file is one line, `{"Records":[{…},{…}]}`. It is cut between records into pieces of
-//! about [`PIECE_BYTES`], and each piece is parsed by itself in a buffer that stays in the cache and is
-//! used again: the tape of a 50 MB file would take more memory than the file. The cut is found by
-//! searching for the text that starts a record; inside a JSON string that text cannot stand, because
+//! about [`PIECE_BYTES`], and each piece is parsed by itself, where it stands: the tape of a 50 MB file
+//! would take more memory than the file, and the tape of a piece stays in the cache. The cut is found
+//! by searching for the text that starts a record; inside a JSON string that text cannot stand, because
 //! its quotes would be escaped. Where it stands somewhere else all the same, the pieces are not valid
 //! JSON, and the file is parsed as a whole, like every file that does not look like CloudTrail's own.
+//!
+//! Parsing overwrites the text, so whoever tries another way inflates again. Only files that are broken
+//! or odd pay for it.
+
+use std::ops::Range;
 
 use bumpalo::Bump;
+use memchr::memmem;
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
 use crate::inflate::Inflater;
@@ -19,6 +25,12 @@ use crate::{Limits, Refusal, activity, credential, iam, repair};
 /// Small enough for the second-level cache together with its tape.
 const PIECE_BYTES: usize = 256 << 10;
 
+/// A parser whose buffers have grown for a text above this is given back after the file.
+const KEEP_PARSED_BYTES: usize = 16 * PIECE_BYTES;
+
+/// Rows above this are given back after the file.
+const KEEP_ROW_BYTES: usize = 32 << 20;
+
 const PREFIX: &[u8] = b"{\"Records\":[";
 const SUFFIX: &[u8] = b"]}";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -28,6 +40,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct Reader {
     limits: Limits,
     inflater: Inflater,
+    inflated_bytes: u64,
     parser: Parser,
     index: activity::Index,
     arena: Bump,
@@ -39,6 +52,7 @@ impl Reader {
         Self {
             limits,
             inflater: Inflater::new(),
+            inflated_bytes: 0,
             parser: Parser::new(limits),
             index: activity::Index::default(),
             arena: Bump::new(),
@@ -54,65 +68,131 @@ impl Reader {
     /// When the file as a whole cannot be read. A bad record is not an error: it is counted in
     /// [`Account::rejected`].
     pub fn read(&mut self, bytes: &[u8]) -> Result<LogFile<'_>, Refusal> {
-        self.arena.reset();
-        let text = self.inflater.inflate(bytes, self.limits.max_inflated_bytes)?;
-        let text = trim(text);
-        if text.is_empty() {
-            return Err(Refusal::Empty);
+        if self.arena.allocated_bytes() > KEEP_ROW_BYTES {
+            self.arena = Bump::new();
         }
+        self.arena.reset();
         let mut collector =
             Collector { file: LogFile::default(), arena: &self.arena, index: &mut self.index };
-        if let Some(body) = body_of_delivered_file(text)
-            && self.parser.read_pieces(body, &mut collector).is_ok()
-        {
-            return Ok(collector.file);
-        }
-        collector.restart();
-        self.parser.read_whole(text, &mut collector)?;
-        Ok(collector.file)
+        let cap = self.limits.max_inflated_bytes;
+        let mut source = Source { bytes, cap, inflater: &mut self.inflater, text_len: 0 };
+        let result = read_source(&mut source, &mut self.parser, &mut collector);
+        self.inflated_bytes = u64::try_from(source.text_len).unwrap_or(u64::MAX);
+        self.parser.give_back();
+        result.map(|()| collector.file)
     }
 
-    /// Bytes of text that the last file held after inflating.
+    /// Bytes of text in the file that was read last; zero where it could not be inflated.
     pub fn inflated_bytes(&self) -> u64 {
-        self.inflater.text_len()
+        self.inflated_bytes
     }
 }
 
-/// Cuts white space around the document and a byte-order mark before it.
-fn trim(text: &[u8]) -> &[u8] {
-    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii()
+/// The text of one file, as often as it is needed.
+struct Source<'s> {
+    bytes: &'s [u8],
+    cap: usize,
+    inflater: &'s mut Inflater,
+    text_len: usize,
 }
 
-/// What stands between the brackets of a file in CloudTrail's own form.
-fn body_of_delivered_file(text: &[u8]) -> Option<&[u8]> {
-    text.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)
+impl Source<'_> {
+    fn text(&mut self) -> Result<Text<'_>, Refusal> {
+        let buffer = self.inflater.inflate(self.bytes, self.cap)?;
+        self.text_len = buffer.len();
+        let after_mark = buffer.strip_prefix(BYTE_ORDER_MARK).unwrap_or(buffer);
+        let from_start = after_mark.trim_ascii_start();
+        let start = buffer.len() - from_start.len();
+        let end = start + from_start.trim_ascii_end().len();
+        buffer.truncate(end);
+        buffer.resize(end + INPUT_PADDING, 0);
+        Ok(Text { buffer, range: start..end })
+    }
 }
 
-/// Cuts the elements of an array into pieces of about [`PIECE_BYTES`].
-fn pieces(body: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let separator = record_separator(body);
-    let mut rest = Some(body);
-    std::iter::from_fn(move || {
-        let current = rest.take()?;
-        let cut = separator.as_ref().and_then(|separator| {
-            let found = memchr::memmem::find(current.get(PIECE_BYTES..)?, separator)?;
-            current.split_at_checked(PIECE_BYTES + found + 1)
-        });
-        let Some((piece, after)) = cut else { return Some(current) };
-        rest = after.strip_prefix(b",");
-        Some(piece)
-    })
+/// One JSON document, without the white space around it and the byte-order mark before it, followed by
+/// the padding that the parser may read.
+struct Text<'s> {
+    buffer: &'s mut [u8],
+    range: Range<usize>,
+}
+
+impl Text<'_> {
+    fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.range.clone()).unwrap_or_default()
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(self.range.clone()).unwrap_or_default()
+    }
+
+    /// Where the elements of `Records` stand in a file of CloudTrail's own form.
+    fn body(&self) -> Option<Range<usize>> {
+        self.bytes().strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+        Some(self.range.start + PREFIX.len()..self.range.end - SUFFIX.len())
+    }
+}
+
+/// Tries the ways of reading a text, the fastest first.
+fn read_source(
+    source: &mut Source<'_>,
+    parser: &mut Parser,
+    collector: &mut Collector<'_, '_>,
+) -> Result<(), Refusal> {
+    let text = source.text()?;
+    if text.range.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    let body = text.body();
+    let first = match body.clone() {
+        Some(body) => parser.read_pieces(text.buffer, body, collector),
+        None => parser.read_whole(text, collector),
+    };
+    if first != Err(Refusal::NotJson) {
+        return first;
+    }
+    let mut text = source.text()?;
+    let repaired = repair::lone_surrogates(text.bytes_mut());
+    match body {
+        None if !repaired => return Err(not_json(text.bytes())),
+        Some(body) if repaired => {
+            if parser.read_pieces(text.buffer, body, collector).is_ok() {
+                return Ok(());
+            }
+            text = source.text()?;
+            repair::lone_surrogates(text.bytes_mut());
+        }
+        _ => {}
+    }
+    match parser.read_whole(text, collector) {
+        Err(Refusal::NotJson) => Err(not_json(source.text()?.bytes())),
+        result => result,
+    }
 }
 
 /// `},{"eventVersion":`, or whatever the first member of the first record is called.
-fn record_separator(body: &[u8]) -> Option<Vec<u8>> {
+fn record_separator(body: &[u8]) -> Option<memmem::Finder<'static>> {
     let name = body.strip_prefix(b"{\"")?;
     let end = memchr::memchr(b'"', name.get(..64.min(name.len()))?)?;
     let name = name.get(..end)?;
     if !name.iter().all(u8::is_ascii_alphanumeric) {
         return None;
     }
-    Some([b"},{\"", name, b"\":"].concat())
+    Some(memmem::Finder::new(&[b"},{\"", name, b"\":"].concat()).into_owned())
+}
+
+/// Where the piece that begins at `start` ends: at a comma between two records, or at `end`.
+fn piece_end(
+    text: &[u8],
+    start: usize,
+    end: usize,
+    separator: Option<&memmem::Finder<'_>>,
+) -> usize {
+    let cut = || {
+        let from = start + PIECE_BYTES;
+        Some(from + separator?.find(text.get(from..end)?)? + 1)
+    };
+    cut().unwrap_or(end)
 }
 
 /// What the rows of one file are gathered into.
@@ -166,8 +246,9 @@ impl Collector<'_, '_> {
 struct Parser {
     limits: Limits,
     buffers: Buffers,
-    text: Vec<u8>,
     tape: Option<Tape<'static>>,
+    scratch: Vec<u8>,
+    largest: usize,
 }
 
 impl std::fmt::Debug for Parser {
@@ -179,51 +260,54 @@ impl std::fmt::Debug for Parser {
 impl Parser {
     fn new(limits: Limits) -> Self {
         let buffers = Buffers::with_max_depth(PIECE_BYTES, limits.max_depth);
-        Self { limits, buffers, text: Vec::new(), tape: None }
+        Self { limits, buffers, tape: None, scratch: Vec::new(), largest: 0 }
     }
 
+    /// Buffers that grew for one odd file must not stay for good.
+    fn give_back(&mut self) {
+        if self.largest > KEEP_PARSED_BYTES {
+            *self = Self::new(self.limits);
+        }
+    }
+
+    /// Reads the elements at `body`, which stand between two brackets.
     fn read_pieces(
         &mut self,
-        body: &[u8],
+        text: &mut [u8],
+        body: Range<usize>,
         collector: &mut Collector<'_, '_>,
     ) -> Result<(), Refusal> {
         collector.restart();
-        for piece in pieces(body) {
-            self.parse(&[b"[", piece, b"]"], |nodes| {
+        let separator = record_separator(text.get(body.clone()).unwrap_or_default());
+        let mut start = body.start;
+        loop {
+            let end = piece_end(text, start, body.end, separator.as_ref());
+            let piece = text.get_mut(start - 1..).unwrap_or_default();
+            let len = end + 2 - start;
+            // What stands around a piece is a bracket or a comma: brackets make it a document.
+            if let Some([open, .., close]) = piece.get_mut(..len) {
+                (*open, *close) = (b'[', b']');
+            }
+            self.parse(piece, len, |nodes| {
                 nodes.elements(Place::ROOT).for_each(|record| collector.add(nodes, record));
                 Ok(())
             })?;
+            if end == body.end {
+                return Ok(());
+            }
+            start = end + 1;
         }
-        Ok(())
     }
 
     fn read_whole(
         &mut self,
-        text: &[u8],
+        text: Text<'_>,
         collector: &mut Collector<'_, '_>,
     ) -> Result<(), Refusal> {
-        // Large buffers are for this file only.
-        let result = self.read_document(text, collector);
-        if self.text.capacity() > 16 * PIECE_BYTES {
-            *self = Self::new(self.limits);
-        }
-        result
-    }
-
-    fn read_document(
-        &mut self,
-        text: &[u8],
-        collector: &mut Collector<'_, '_>,
-    ) -> Result<(), Refusal> {
-        let looked_up = match self.parse(&[text], |nodes| read_records(nodes, collector)) {
-            Err(Refusal::NotJson) => {
-                let repaired = repair::lone_surrogates(text);
-                let Some(repaired) = repaired else { return Err(not_json(text)) };
-                self.parse(&[&repaired], |nodes| read_records(nodes, collector))
-            }
-            result => result,
-        }?;
-        match looked_up {
+        collector.restart();
+        let len = text.range.len();
+        let document = text.buffer.get_mut(text.range.start..).unwrap_or_default();
+        match self.parse(document, len, |nodes| read_records(nodes, collector))? {
             Some(events) => self.read_looked_up(&events, collector),
             None => Ok(()),
         }
@@ -235,35 +319,52 @@ impl Parser {
         events: &[Option<String>],
         collector: &mut Collector<'_, '_>,
     ) -> Result<(), Refusal> {
+        let mut add = |nodes: Nodes<'_, '_>| {
+            collector.add(nodes, Place::ROOT);
+            Ok(())
+        };
         for event in events {
             let text = event.as_deref().unwrap_or("null").as_bytes();
-            let add = |nodes: Nodes<'_, '_>| {
-                collector.add(nodes, Place::ROOT);
-                Ok(())
-            };
-            if self.parse(&[text], add).is_err() {
-                // Text that is no JSON is a record that is no object.
-                self.parse(&[b"null"], |nodes| {
-                    collector.add(nodes, Place::ROOT);
-                    Ok(())
-                })?;
+            if self.parse_copy(text, &mut add).is_ok() {
+                continue;
             }
+            let mut repaired = text.to_vec();
+            if repair::lone_surrogates(&mut repaired)
+                && self.parse_copy(&repaired, &mut add).is_ok()
+            {
+                continue;
+            }
+            // Text that is no JSON is a record that is no object.
+            self.parse_copy(b"null", &mut add)?;
         }
         Ok(())
     }
 
-    /// Parses the concatenation of `parts` and hands over its tape.
-    fn parse<T>(
+    /// Parses a copy of `text`.
+    fn parse_copy<T>(
         &mut self,
-        parts: &[&[u8]],
+        text: &[u8],
         read: impl FnOnce(Nodes<'_, '_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        self.text.clear();
-        parts.iter().for_each(|part| self.text.extend_from_slice(part));
-        let len = self.text.len();
-        self.text.resize(len + INPUT_PADDING, 0);
+        let mut copy = std::mem::take(&mut self.scratch);
+        copy.clear();
+        copy.extend_from_slice(text);
+        copy.resize(text.len() + INPUT_PADDING, 0);
+        let result = self.parse(&mut copy, text.len(), read);
+        self.scratch = copy;
+        result
+    }
+
+    /// Parses the document in `text[..len]`, overwriting it, and hands over its tape.
+    fn parse<T>(
+        &mut self,
+        text: &mut [u8],
+        len: usize,
+        read: impl FnOnce(Nodes<'_, '_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.largest = self.largest.max(len);
         let mut tape = self.tape.take().unwrap_or_else(Tape::null).reset();
-        let parsed = simd_json::fill_tape_padded(&mut self.text, len, &mut self.buffers, &mut tape);
+        let parsed = simd_json::fill_tape_padded(text, len, &mut self.buffers, &mut tape);
         let result = match parsed {
             Ok(()) => read(Nodes(&tape.0)),
             Err(_) => Err(Refusal::NotJson),

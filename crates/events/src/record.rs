@@ -51,7 +51,6 @@ pub(crate) struct Identity<'a> {
     pub(crate) identity_provider: Option<&'a str>,
     pub(crate) on_behalf_of: Option<&'a str>,
     pub(crate) in_scope_of: Option<&'a str>,
-    pub(crate) issuer_type: Option<&'a str>,
     pub(crate) issuer_arn: Option<&'a str>,
     pub(crate) issuer_id: Option<&'a str>,
     pub(crate) session_created: Option<Micros>,
@@ -124,6 +123,7 @@ impl<'a> Record<'a> {
 impl<'a> Identity<'a> {
     fn read(nodes: Nodes<'_, 'a>, place: Place) -> Self {
         let mut identity = Self::default();
+        let mut context = Place::ABSENT;
         for (key, value) in nodes.members(place) {
             match key {
                 "type" => identity.kind = nodes.text(value),
@@ -140,38 +140,35 @@ impl<'a> Identity<'a> {
                         .text_at(value, &["credentialsIssuedTo"])
                         .or_else(|| nodes.text_at(value, &["sourceArn"]));
                 }
-                "sessionContext" => identity.read_session_context(nodes, value),
+                "sessionContext" => context = value,
                 _ => {}
             }
         }
+        identity.read_session_context(nodes, context);
         identity
     }
 
     fn read_session_context(&mut self, nodes: Nodes<'_, 'a>, place: Place) {
+        let (mut issuer, mut attributes) = (Place::ABSENT, Place::ABSENT);
         for (key, value) in nodes.members(place) {
             match key {
-                "sessionIssuer" => {
-                    for (key, value) in nodes.members(value) {
-                        match key {
-                            "type" => self.issuer_type = nodes.text(value),
-                            "arn" => self.issuer_arn = nodes.text(value),
-                            "principalId" => self.issuer_id = nodes.text(value),
-                            _ => {}
-                        }
-                    }
-                }
-                "attributes" => {
-                    for (key, value) in nodes.members(value) {
-                        match key {
-                            "creationDate" => {
-                                self.session_created = nodes.text(value).and_then(parse_time);
-                            }
-                            "mfaAuthenticated" => self.mfa = nodes.flag(value),
-                            _ => {}
-                        }
-                    }
-                }
+                "sessionIssuer" => issuer = value,
+                "attributes" => attributes = value,
                 "sourceIdentity" => self.source_identity = nodes.text(value),
+                _ => {}
+            }
+        }
+        for (key, value) in nodes.members(issuer) {
+            match key {
+                "arn" => self.issuer_arn = nodes.text(value),
+                "principalId" => self.issuer_id = nodes.text(value),
+                _ => {}
+            }
+        }
+        for (key, value) in nodes.members(attributes) {
+            match key {
+                "creationDate" => self.session_created = nodes.text(value).and_then(parse_time),
+                "mfaAuthenticated" => self.mfa = nodes.flag(value),
                 _ => {}
             }
         }
@@ -179,7 +176,7 @@ impl<'a> Identity<'a> {
 
     /// The ARN of the role whose session this is; the session's own ARN has lost the path.
     pub(crate) fn role_arn(&self) -> Option<&'a str> {
-        self.issuer_arn.filter(|arn| arn.contains(":role/"))
+        self.issuer_arn.filter(|arn| names_a_role(arn))
     }
 
     /// Unique id of the role whose session this is.
@@ -191,9 +188,8 @@ impl<'a> Identity<'a> {
     /// Name of the role session that this identity is.
     pub(crate) fn session_name(&self) -> Option<&'a str> {
         self.role_session().map(|(_, session)| session).or_else(|| {
-            let arn = self.arn?;
-            let (_, tail) = arn.split_once(":assumed-role/")?;
-            Some(tail.split_once('/')?.1).filter(|session| !session.is_empty())
+            let (_, session) = split_assumed_role(self.arn?)?;
+            Some(session).filter(|session| !session.is_empty())
         })
     }
 
@@ -201,6 +197,28 @@ impl<'a> Identity<'a> {
     /// too, so the prefix decides.
     fn role_session(&self) -> Option<(&'a str, &'a str)> {
         split_role_session(self.principal_id?)
+    }
+}
+
+/// Whether an ARN is a role's.
+pub(crate) fn names_a_role(arn: &str) -> bool {
+    after_colon(arn, "role/").is_some()
+}
+
+/// Role name and session name of a session's ARN.
+pub(crate) fn split_assumed_role(arn: &str) -> Option<(&str, &str)> {
+    after_colon(arn, "assumed-role/")?.split_once('/')
+}
+
+/// What follows the first `:` and `start`. Runs for every record, where the standard library's search
+/// for a text spends most of its time on preparing itself.
+fn after_colon<'a>(arn: &'a str, start: &str) -> Option<&'a str> {
+    let mut rest = arn;
+    loop {
+        (_, rest) = rest.split_at_checked(memchr::memchr(b':', rest.as_bytes())? + 1)?;
+        if let Some(after) = rest.strip_prefix(start) {
+            return Some(after);
+        }
     }
 }
 

@@ -2,35 +2,37 @@
 //!
 //! Escaped lone surrogates (`\ud83d` with no partner) name no character. Services that cut a user agent
 //! at a byte limit can leave one. Python and JavaScript read them; simd-json refuses the whole file. They
-//! become U+FFFD, the replacement character, and everything else stays byte for byte.
+//! become U+FFFD, the replacement character, whose escape is as long; everything else stays byte for
+//! byte.
 
-/// The text with every lone surrogate escape replaced; `None` where there is none.
-pub(crate) fn lone_surrogates(text: &[u8]) -> Option<Vec<u8>> {
-    let mut repaired: Option<Vec<u8>> = None;
+use std::ops::Range;
+
+const HIGH: Range<u32> = 0xd800..0xdc00;
+const LOW: Range<u32> = 0xdc00..0xe000;
+
+/// Replaces every lone surrogate escape; whether there was one.
+pub(crate) fn lone_surrogates(text: &mut [u8]) -> bool {
+    let mut repaired = false;
     let mut at = 0;
-    while let Some(found) = memchr::memchr(b'\\', text.get(at..)?) {
+    while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
         at += found;
         let Some(unit) = escaped_unit(text, at) else {
             // Any other escape is two bytes, the second of which may be a backslash.
             at += 2;
             continue;
         };
-        let follows_low =
-            escaped_unit(text, at + 6).is_some_and(|low| (0xdc00..0xe000).contains(&low));
-        match unit {
-            0xd800..0xdc00 if follows_low => at += 12,
-            0xd800..0xe000 => {
-                let copy = repaired.get_or_insert_with(|| text.to_vec());
-                if let Some(escape) = copy.get_mut(at..at + 6) {
-                    escape.copy_from_slice(b"\\ufffd");
-                }
-                at += 6;
-            }
-            _ => at += 6,
+        let low_follows = || escaped_unit(text, at + 6).is_some_and(|low| LOW.contains(&low));
+        if HIGH.contains(&unit) && low_follows() {
+            at += 12;
+            continue;
         }
-        if at > text.len() {
-            break;
+        if (HIGH.contains(&unit) || LOW.contains(&unit))
+            && let Some(escape) = text.get_mut(at..at + 6)
+        {
+            escape.copy_from_slice(br"\ufffd");
+            repaired = true;
         }
+        at += 6;
     }
     repaired
 }
@@ -46,8 +48,9 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expect: Option<&str>) {
-        let repaired = lone_surrogates(text.as_bytes());
-        assert_eq!(repaired.as_deref(), expect.map(str::as_bytes), "{text}");
+        let mut bytes = text.as_bytes().to_vec();
+        assert_eq!(lone_surrogates(&mut bytes), expect.is_some(), "{text}");
+        assert_eq!(bytes, expect.unwrap_or(text).as_bytes(), "{text}");
     }
 
     #[test]

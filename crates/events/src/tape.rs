@@ -86,7 +86,8 @@ impl<'t, 'a> Nodes<'t, 'a> {
         Elements { nodes: self, next: place.next(), left }
     }
 
-    /// The place of the value of `key`, or [`Place::ABSENT`]. Of duplicate keys the last counts, as in most parsers.
+    /// The place of the value of `key`, or [`Place::ABSENT`]. Of duplicate keys the last counts, as in
+    /// most parsers.
     pub(crate) fn member(self, place: Place, key: &str) -> Place {
         let mut found = Place::ABSENT;
         for (name, value) in self.members(place) {
@@ -149,7 +150,6 @@ impl<'t, 'a> Nodes<'t, 'a> {
 }
 
 fn write_json_text(text: &str, out: &mut String) {
-    use std::fmt::Write as _;
     out.push('"');
     for c in text.chars() {
         match c {
@@ -159,8 +159,8 @@ fn write_json_text(text: &str, out: &mut String) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             c if c < ' ' => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+                out.push_str(if c < '\u{10}' { "\\u000" } else { "\\u001" });
+                out.extend(char::from_digit(u32::from(c) % 16, 16));
             }
             c => out.push(c),
         }
