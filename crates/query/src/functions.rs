@@ -1,0 +1,120 @@
+//! Functions that people and views use in SQL: parts of ARNs, addresses in networks, role names.
+//!
+//! Each is a pure function of its arguments, null where it can't say. The shapes they read are those
+//! that CloudTrail writes; nothing here looks into a table.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use datafusion::error::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion::prelude::SessionContext;
+
+pub(crate) mod arn;
+mod ip;
+
+use self::arn::RolePattern;
+
+/// A function as `rolecall schema` and completion show it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FunctionDoc {
+    /// Name, as in SQL.
+    pub name: &'static str,
+    /// Name and arguments.
+    pub usage: &'static str,
+    /// What it answers, in one line.
+    pub comment: &'static str,
+}
+
+/// The functions that are ours, beside DataFusion's own.
+pub const FUNCTIONS: [FunctionDoc; 5] = [
+    FunctionDoc {
+        name: "arn_account",
+        usage: "arn_account(arn)",
+        comment: "Account id in an ARN; null where it names none",
+    },
+    FunctionDoc {
+        name: "arn_name",
+        usage: "arn_name(arn)",
+        comment: "Name of the user or role in an ARN, without path; for a session, its role's name",
+    },
+    FunctionDoc {
+        name: "arn_session",
+        usage: "arn_session(arn)",
+        comment: "Session name in the ARN of an assumed role or federated user, else null",
+    },
+    FunctionDoc {
+        name: "ip_in",
+        usage: "ip_in(ip, cidr)",
+        comment: "Whether an address lies in a network such as 10.0.0.0/8 or 2001:db8::/32",
+    },
+    FunctionDoc {
+        name: "role_is",
+        usage: "role_is(account_id, role_name, wanted)",
+        comment: "Whether a role is the wanted one, given as ARN, account/name or name; null: any",
+    },
+];
+
+/// Makes the functions known to `context`.
+pub(crate) fn register(context: &SessionContext) {
+    context.register_udf(text_function("arn_account", arn::account));
+    context.register_udf(text_function("arn_name", arn::name));
+    context.register_udf(text_function("arn_session", arn::session));
+    context.register_udf(role_is());
+    context.register_udf(ScalarUDF::from(ip::IpIn::new()));
+}
+
+/// A function from text to a part of that text.
+fn text_function(name: &str, part: fn(&str) -> Option<&str>) -> ScalarUDF {
+    let apply = move |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(arguments)?;
+        let text = cast(&arrays[0], &DataType::Utf8)?;
+        let parts: StringArray =
+            text.as_string::<i32>().iter().map(|value| value.and_then(part)).collect();
+        same_shape(arguments, Arc::new(parts))
+    };
+    create_udf(name, vec![DataType::Utf8], DataType::Utf8, Volatility::Immutable, Arc::new(apply))
+}
+
+fn role_is() -> ScalarUDF {
+    let apply = |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(arguments)?;
+        let [accounts, names, wanted] = [0, 1, 2].map(|at| cast(&arrays[at], &DataType::Utf8));
+        let (accounts, names, wanted) = (accounts?, names?, wanted?);
+        let (accounts, names) = (accounts.as_string::<i32>(), names.as_string::<i32>());
+        let wanted = wanted.as_string::<i32>();
+        let matches: BooleanArray = (0..names.len())
+            .map(|row| {
+                let value = |array: &StringArray| {
+                    (!array.is_null(row)).then(|| array.value(row).to_owned())
+                };
+                let Some(wanted) = value(wanted) else { return Some(true) };
+                let (account, name) = (value(accounts), value(names));
+                Some(RolePattern::parse(&wanted).matches(account.as_deref(), name.as_deref()))
+            })
+            .collect();
+        same_shape(arguments, Arc::new(matches))
+    };
+    create_udf(
+        "role_is",
+        vec![DataType::Utf8; 3],
+        DataType::Boolean,
+        Volatility::Immutable,
+        Arc::new(apply),
+    )
+}
+
+/// Constants in, constant out: lets the optimiser fold calls on literals.
+fn same_shape(arguments: &[ColumnarValue], result: ArrayRef) -> Result<ColumnarValue> {
+    let constant = arguments.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+    if constant && result.len() == 1 {
+        let value = datafusion::scalar::ScalarValue::try_from_array(&result, 0)?;
+        return Ok(ColumnarValue::Scalar(value));
+    }
+    Ok(ColumnarValue::Array(result))
+}
+
+#[cfg(test)]
+mod tests;

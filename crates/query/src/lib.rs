@@ -1,0 +1,26 @@
+//! Questions and answers over the lake: views, functions, reports, lineage.
+//!
+//! [`Session`] holds the tables of one lake at one version and the views over them; [`Session::sql`]
+//! answers a query, reports are files in `queries/`, and [`who`](who::who) answers for one name. Does
+//! not write anything, does not know where log files came from, and takes "now" as an argument.
+
+mod catalog;
+mod error;
+mod front_matter;
+mod functions;
+mod lazy;
+mod params;
+mod reports;
+mod session;
+mod sessions;
+mod suggest;
+mod switches;
+#[cfg(test)]
+mod tests;
+
+pub use catalog::{Column, Relation, RelationKind};
+pub use error::{Kind, QueryError};
+pub use functions::{FUNCTIONS, FunctionDoc};
+pub use params::{Param, ParamKind, parse_time};
+pub use reports::{Report, ReportColumn, Reports};
+pub use session::{Rows, Session, SessionOptions, Values};

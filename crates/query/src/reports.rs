@@ -1,0 +1,190 @@
+//! Reports: files of plain SQL over the views, with front-matter that says what they answer.
+//!
+//! Ours are built into the binary; a folder of the user's own can add to them or take a name over.
+//! What a report's SQL means is not looked at here.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::catalog::QUERIES;
+use crate::front_matter::FrontMatter;
+use crate::params::{self, Param};
+use crate::{QueryError, Rows, Session, suggest};
+
+const KEYS: [&str; 3] = ["title", "question", "pitfall"];
+
+/// A report, as its file says it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Name: the file's, without `.sql`.
+    pub name: String,
+    /// File it was read from.
+    pub file: String,
+    /// Title.
+    pub title: String,
+    /// The question that it answers.
+    pub question: String,
+    /// Its parameters, in order.
+    pub params: Vec<Param>,
+    /// Its columns, in order.
+    pub columns: Vec<ReportColumn>,
+    /// The mistake that it avoids.
+    pub pitfall: String,
+    /// The query.
+    pub sql: String,
+}
+
+/// A column of a report.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ReportColumn {
+    /// Name.
+    pub name: String,
+    /// What it says, in one line.
+    pub comment: String,
+}
+
+impl Report {
+    fn parse(file: &str, name: &str, text: &str) -> Result<Self, QueryError> {
+        let matter = FrontMatter::parse(file, text, &KEYS)?;
+        let error = |problem: &str| QueryError::ReportFile {
+            file: file.to_owned(),
+            line: 1,
+            problem: problem.to_owned(),
+        };
+        let value = |key: &str| matter.value(key).unwrap_or_default().to_owned();
+        if matter.value("title").is_none() {
+            return Err(error("the front-matter has no title"));
+        }
+        if matter.sql.is_empty() {
+            return Err(error("there is no SQL below the front-matter"));
+        }
+        let params = matter.section("params").map(|entry| Param::parse(file, entry));
+        let columns = matter
+            .section("columns")
+            .map(|entry| ReportColumn { name: entry.name.clone(), comment: entry.text.clone() });
+        Ok(Self {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            title: value("title"),
+            question: value("question"),
+            params: params.collect::<Result<_, _>>()?,
+            columns: columns.collect(),
+            pitfall: value("pitfall"),
+            sql: matter.sql.clone(),
+        })
+    }
+
+    /// The report in words: question, parameters, columns, pitfall and SQL.
+    pub fn explain(&self) -> String {
+        let mut text = format!("{}: {}\n{}\n", self.name, self.title, self.question);
+        let mut section = |title: &str, lines: Vec<(String, &str)>| {
+            let width =
+                lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "\n{title}");
+            for (name, comment) in lines {
+                let _ = writeln!(text, "  {name:width$}  {comment}");
+            }
+        };
+        let params = self.params.iter().map(|param| {
+            let default = param.default.as_ref().map(|default| format!(" = {default}"));
+            let flag = param.name.replace('_', "-");
+            let name = format!("--{flag} {}{}", param.kind.as_str(), default.unwrap_or_default());
+            (name, param.comment.as_str())
+        });
+        section("Parameters", params.collect());
+        let columns = self.columns.iter().map(|c| (c.name.clone(), c.comment.as_str()));
+        section("Columns", columns.collect());
+        if !self.pitfall.is_empty() {
+            text.push_str(&format!("\nMind\n  {}\n", self.pitfall));
+        }
+        text.push_str(&format!("\nSQL ({})\n\n{}\n", self.file, self.sql));
+        text
+    }
+}
+
+/// Reports by name.
+#[derive(Debug, Clone, Default)]
+pub struct Reports {
+    by_name: BTreeMap<String, Report>,
+}
+
+impl Reports {
+    /// The reports that are built in.
+    pub fn built_in() -> Result<Self, QueryError> {
+        let mut reports = Self::default();
+        for file in QUERIES.files() {
+            let path = file.path();
+            let Some(name) = report_name(path) else { continue };
+            let text = file.contents_utf8().unwrap_or_default();
+            reports.add(&format!("queries/{}", path.display()), &name, text)?;
+        }
+        Ok(reports)
+    }
+
+    /// Adds the `*.sql` files of `folder`; a report of the same name is replaced.
+    pub fn with_folder(mut self, folder: &Path) -> Result<Self, QueryError> {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| QueryError::Unreadable { path, source }
+        };
+        let entries = std::fs::read_dir(folder).map_err(unreadable(folder))?;
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(unreadable(folder))?;
+        paths.sort_unstable();
+        for path in paths {
+            let Some(name) = report_name(&path) else { continue };
+            let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
+            self.add(&path.display().to_string(), &name, &text)?;
+        }
+        Ok(self)
+    }
+
+    fn add(&mut self, file: &str, name: &str, text: &str) -> Result<(), QueryError> {
+        self.by_name.insert(name.to_owned(), Report::parse(file, name, text)?);
+        Ok(())
+    }
+
+    /// All reports, by name.
+    pub fn list(&self) -> impl Iterator<Item = &Report> {
+        self.by_name.values()
+    }
+
+    /// The report called `name`.
+    pub fn get(&self, name: &str) -> Result<&Report, QueryError> {
+        self.by_name.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
+            let near = suggest::nearest(name, known.iter().copied());
+            let hint = near.map(|near| format!(" (did you mean '{near}'?)")).unwrap_or_default();
+            QueryError::UnknownReport {
+                name: name.to_owned(),
+                known: format!("{}{hint}", known.join(", ")),
+            }
+        })
+    }
+}
+
+fn report_name(path: &Path) -> Option<String> {
+    let is_sql = path.extension().is_some_and(|extension| extension == "sql");
+    let name = path.file_stem()?.to_str()?;
+    is_sql.then(|| name.to_owned())
+}
+
+impl Session {
+    /// Runs `report`. `given` holds parameters as typed by the user; `now` is in microseconds.
+    pub async fn report(
+        &self,
+        report: &Report,
+        given: &BTreeMap<String, String>,
+        now: i64,
+    ) -> Result<Rows, QueryError> {
+        let values = params::bind(&report.name, &report.params, given, now)?;
+        self.sql(&report.sql, &values).await.map_err(|error| match error {
+            QueryError::Sql { message, hint } => {
+                QueryError::Sql { message: format!("{}: {message}", report.file), hint }
+            }
+            other => other,
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! A session: the tables of one lake at one version, the views over them, and queries.
+//!
+//! Knows tables by name and schema only, so that tests can hand in their own. Queries read: nothing
+//! here writes a table, a file or a setting. What is computed for one query is kept for the next.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::common::ParamValues;
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, UnboundedMemoryPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use datafusion::scalar::ScalarValue;
+use rolecall_lake::schema::Table;
+
+use crate::catalog::{self, Relation};
+use crate::functions::FUNCTIONS;
+use crate::{QueryError, suggest};
+
+/// How much a session may use.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// Bytes that queries may hold before they spill; `None` for no limit.
+    pub memory_limit: Option<usize>,
+    /// Threads that a query is split over; `None` for one per core.
+    pub threads: Option<usize>,
+    /// Folder to spill to; `None` for the system's temporary folder.
+    pub spill_folder: Option<PathBuf>,
+}
+
+/// Named values for the placeholders (`$name`) of a query.
+pub type Values = BTreeMap<String, ScalarValue>;
+
+/// See the module.
+pub struct Session {
+    context: SessionContext,
+    relations: Vec<Relation>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.relations.iter().map(|relation| &relation.name).collect();
+        f.debug_struct("Session").field("relations", &names).finish_non_exhaustive()
+    }
+}
+
+/// The rows of a query, as they are made.
+pub struct Rows {
+    /// The columns.
+    pub schema: SchemaRef,
+    /// The batches.
+    pub stream: SendableRecordBatchStream,
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    /// All batches at once.
+    pub async fn collect(self) -> Result<Vec<RecordBatch>, QueryError> {
+        Ok(datafusion::physical_plan::common::collect(self.stream).await?)
+    }
+}
+
+impl Session {
+    /// A session over `tables`, which must hold all of the lake's; others may be among them.
+    pub async fn new(
+        tables: HashMap<String, Arc<dyn TableProvider>>,
+        options: SessionOptions,
+    ) -> Result<Self, QueryError> {
+        for table in Table::ALL {
+            if !tables.contains_key(table.name()) {
+                return Err(QueryError::MissingTable(table.name().to_owned()));
+            }
+        }
+        let base = base_context(&options)?;
+        let (context, relations) = catalog::build(&base, tables).await?;
+        Ok(Self { context, relations })
+    }
+
+    /// Runs a query that only reads. `values` stand for its `$name` placeholders.
+    pub async fn sql(&self, query: &str, values: &Values) -> Result<Rows, QueryError> {
+        let frame = self.plan(query, values).await?;
+        let schema = Arc::clone(frame.schema().inner());
+        let stream = frame.execute_stream().await?;
+        Ok(Rows { schema, stream })
+    }
+
+    /// Plans a query without running it.
+    pub(crate) async fn plan(&self, query: &str, values: &Values) -> Result<DataFrame, QueryError> {
+        let options = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        let planned = self.context.sql_with_options(query, options).await;
+        let frame = planned.map_err(|error| suggest::explain(error.into(), &self.relations))?;
+        let values = values
+            .iter()
+            .map(|(name, value)| (name.clone(), ScalarAndMetadata::new(value.clone(), None)));
+        Ok(frame.with_param_values(ParamValues::Map(values.collect()))?)
+    }
+
+    /// Tables and views with their columns, types and comments.
+    pub fn describe(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// Every word that completion may offer: tables, views, columns and functions, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let relations = self.relations.iter().map(|relation| relation.name.clone());
+        let columns = self.relations.iter().flat_map(|r| &r.columns).map(|c| c.name.clone());
+        let state = self.context.state();
+        let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+        let ours = FUNCTIONS.iter().map(|function| function.name.to_owned());
+        let mut names: Vec<_> =
+            relations.chain(columns).chain(functions.cloned()).chain(ours).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+fn base_context(options: &SessionOptions) -> Result<SessionContext, QueryError> {
+    let pool: Arc<dyn MemoryPool> = match options.memory_limit {
+        Some(bytes) => Arc::new(FairSpillPool::new(bytes)),
+        None => Arc::new(UnboundedMemoryPool::default()),
+    };
+    let spill = match &options.spill_folder {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(pool)
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
+        .build_arc()?;
+    let mut config = SessionConfig::new()
+        .with_information_schema(true)
+        .with_default_catalog_and_schema("rolecall", "lake")
+        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+    if let Some(threads) = options.threads {
+        config = config.with_target_partitions(threads.max(1));
+    }
+    Ok(SessionContext::new_with_config_rt(config, runtime))
+}

@@ -1,0 +1,222 @@
+//! The sessions that the lake saw being issued, by time and event id.
+
+use datafusion::error::Result;
+
+use super::columns::Columns;
+use super::linking::Subject;
+use super::names::{Name, Names};
+
+/// One session's issue.
+#[derive(Debug)]
+pub(super) struct Issue {
+    pub(super) event_id: Name,
+    pub(super) event_ids: Vec<Name>,
+    pub(super) time: i64,
+    pub(super) event_name: Option<Name>,
+    pub(super) method: Option<Name>,
+    pub(super) expires: Option<i64>,
+    /// Who the session is: the key it was given, its role and name, its creation time.
+    pub(super) session: Subject,
+    pub(super) role: Option<Name>,
+    pub(super) role_arn: Option<Name>,
+    /// The only unique id that the lake knows for the role's name.
+    pub(super) known_role_id: Option<Name>,
+    pub(super) session_arn: Option<Name>,
+    pub(super) principal_arn: Option<Name>,
+    pub(super) caller: Option<Name>,
+    pub(super) caller_resolved_by: Option<Name>,
+    /// Whose credentials signed the issuing call.
+    pub(super) caller_session: Subject,
+    pub(super) caller_kind: CallerKind,
+    pub(super) source_identity: Option<Name>,
+}
+
+/// What kind of caller stands at the start of a chain, if nothing stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CallerKind {
+    IamUser,
+    Root,
+    Service,
+    Saml,
+    WebIdentity,
+    IdentityCenter,
+    RolesAnywhere,
+    /// A federated user whose own session is not in the lake.
+    FederatedUser,
+    /// Masked, and named nowhere in the lake.
+    Account,
+    /// A role session that is not linked to its issue.
+    RoleSession,
+    Unknown,
+}
+
+impl CallerKind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::IamUser => "iam_user",
+            Self::Root => "root",
+            Self::Service => "service",
+            Self::Saml => "saml",
+            Self::WebIdentity => "web_identity",
+            Self::IdentityCenter => "identity_center",
+            Self::RolesAnywhere => "roles_anywhere",
+            Self::FederatedUser => "federated_user",
+            Self::Account => "account",
+            Self::RoleSession => "role_session",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// All issues; the order is by time and event id.
+#[derive(Debug, Default)]
+pub(super) struct Issues {
+    pub(super) list: Vec<Issue>,
+}
+
+impl Issues {
+    /// Takes the rows of one batch of `steps/issues.sql`, which orders them.
+    pub(super) fn push(&mut self, columns: &Columns<'_>, names: &mut Names) -> Result<()> {
+        let event_id = columns.text("event_id")?;
+        let event_ids = columns.text_list("event_ids")?;
+        let time = columns.number("event_time")?;
+        let expires = columns.number("expires")?;
+        let created = columns.number("caller_session_created")?;
+        let text = |name: &str| columns.text(name);
+        let [event_name, key, role] =
+            [text("event_name")?, text("issued_access_key_id")?, text("role")?];
+        let [role_arn, role_account, role_name] =
+            [text("role_arn")?, text("role_account_id")?, text("role_name")?];
+        let [role_id, known_role_id, session_name] =
+            [text("role_id")?, text("known_role_id")?, text("session_name")?];
+        let [session_arn, principal_id, principal_arn, account] = [
+            text("session_arn")?,
+            text("principal_id")?,
+            text("principal_arn")?,
+            text("session_account_id")?,
+        ];
+        let [method, caller, resolved_by, source_identity] = [
+            text("method")?,
+            text("caller")?,
+            text("caller_resolved_by")?,
+            text("source_identity")?,
+        ];
+        let callers = Callers::new(columns)?;
+        for row in 0..columns.rows() {
+            let issued = time.get(row).unwrap_or_default();
+            let session = Subject {
+                key: key.name(row, names),
+                principal_id: principal_id.name(row, names),
+                account: account.name(row, names),
+                role_account: role_account.name(row, names),
+                role_name: role_name.name(row, names),
+                role_id: role_id.name(row, names),
+                session_name: session_name.name(row, names),
+                created: Some(issued),
+                at: issued,
+            };
+            self.list.push(Issue {
+                event_id: names.intern(event_id.get(row).unwrap_or_default()),
+                event_ids: event_ids.names(row, names)?,
+                time: issued,
+                event_name: event_name.name(row, names),
+                method: method.name(row, names),
+                expires: expires.get(row),
+                session,
+                role: role.name(row, names),
+                role_arn: role_arn.name(row, names),
+                known_role_id: known_role_id.name(row, names),
+                session_arn: session_arn.name(row, names),
+                principal_arn: principal_arn.name(row, names),
+                caller: caller.name(row, names),
+                caller_resolved_by: resolved_by.name(row, names),
+                caller_session: callers.subject(row, issued, created.get(row), names),
+                caller_kind: callers.kind(row, role_name.get(row)),
+                source_identity: source_identity.name(row, names),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The caller's side of the issuing events.
+struct Callers {
+    event_name: super::columns::Text,
+    kind: super::columns::Text,
+    arn: super::columns::Text,
+    principal_id: super::columns::Text,
+    account: super::columns::Text,
+    key: super::columns::Text,
+    session_name: super::columns::Text,
+    provider: super::columns::Text,
+}
+
+impl Callers {
+    fn new(columns: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            event_name: columns.text("event_name")?,
+            kind: columns.text("caller_type")?,
+            arn: columns.text("caller_resolved_arn")?,
+            principal_id: columns.text("caller_principal_id")?,
+            account: columns.text("caller_account_id")?,
+            key: columns.text("caller_access_key_id")?,
+            session_name: columns.text("caller_session_name")?,
+            provider: columns.text("identity_provider")?,
+        })
+    }
+
+    fn subject(&self, row: usize, at: i64, created: Option<i64>, names: &mut Names) -> Subject {
+        let session = self.arn.get(row).filter(|arn| arn.contains(":assumed-role/"));
+        let role_name = session.and_then(crate::functions::arn::name);
+        let role_account = session.and_then(crate::functions::arn::account);
+        let role_id = self.principal_id.get(row).and_then(|id| id.split_once(':')).map(|id| id.0);
+        let role_id = role_id.filter(|id| id.starts_with("AROA"));
+        let mut intern = |text: Option<&str>| text.map(|text| names.intern(text));
+        Subject {
+            key: intern(self.key.get(row)),
+            principal_id: intern(self.principal_id.get(row)),
+            account: intern(self.account.get(row)),
+            role_account: intern(role_account),
+            role_name: intern(role_name),
+            role_id: intern(role_id),
+            session_name: intern(self.session_name.get(row)),
+            created,
+            at,
+        }
+    }
+
+    fn kind(&self, row: usize, role_name: Option<&str>) -> CallerKind {
+        let federated = || {
+            let provider = self.provider.get(row).unwrap_or_default();
+            provider.contains(":saml-provider/AWSSSO_")
+                || role_name.is_some_and(|name| name.starts_with("AWSReservedSSO_"))
+        };
+        match (self.event_name.get(row), self.kind.get(row)) {
+            (Some("AssumeRoleWithSAML"), _) if federated() => CallerKind::IdentityCenter,
+            (Some("AssumeRoleWithSAML"), _) | (_, Some("SAMLUser")) => CallerKind::Saml,
+            (Some("AssumeRoleWithWebIdentity"), _) | (_, Some("WebIdentityUser")) => {
+                CallerKind::WebIdentity
+            }
+            (Some("CreateSession"), _) => CallerKind::RolesAnywhere,
+            (_, Some("AWSService")) => CallerKind::Service,
+            (_, Some("IdentityCenterUser")) => CallerKind::IdentityCenter,
+            (_, Some("Root")) => CallerKind::Root,
+            (_, Some("IAMUser")) => CallerKind::IamUser,
+            (_, kind) => self.kind_by_arn(row, kind),
+        }
+    }
+
+    fn kind_by_arn(&self, row: usize, kind: Option<&str>) -> CallerKind {
+        match self.arn.get(row) {
+            Some(arn) if arn.contains(":user/") => CallerKind::IamUser,
+            Some(arn) if arn.ends_with(":root") => CallerKind::Root,
+            Some(arn) if arn.contains(":federated-user/") => CallerKind::FederatedUser,
+            Some(arn) if arn.contains(":assumed-role/") || arn.contains(":role/") => {
+                CallerKind::RoleSession
+            }
+            _ if kind == Some("AWSAccount") => CallerKind::Account,
+            _ if kind == Some("AssumedRole") => CallerKind::RoleSession,
+            _ => CallerKind::Unknown,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Which issued session a record was signed in.
+//!
+//! By access key, within the session's life and for the same role: key ids come back after a while,
+//! so a key alone proves nothing. Else by principal and creation date: the console and Identity
+//! Center use other keys than the issuing record shows, and records made by a service on a session's
+//! behalf carry no key at all.
+
+use std::collections::HashMap;
+
+use super::issues::{Issue, Issues};
+use super::names::Name;
+
+/// Clocks of different services may disagree by this much.
+const SLACK_MICROS: i64 = 2_000_000;
+/// The longest life of any session: GetSessionToken and GetFederationToken.
+const LONGEST_LIFE_MICROS: i64 = 36 * 3_600_000_000;
+
+/// Whose credentials signed something, and when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Subject {
+    pub(super) key: Option<Name>,
+    pub(super) principal_id: Option<Name>,
+    pub(super) account: Option<Name>,
+    pub(super) role_account: Option<Name>,
+    pub(super) role_name: Option<Name>,
+    pub(super) role_id: Option<Name>,
+    pub(super) session_name: Option<Name>,
+    /// When the session says that it was made.
+    pub(super) created: Option<i64>,
+    /// When the signing was seen.
+    pub(super) at: i64,
+}
+
+/// What a subject was linked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// The issue handed out the very key.
+    Key(usize),
+    /// The issue made a session of this principal at this time.
+    Session(usize),
+    /// Several issues would do, and their callers differ.
+    Ambiguous,
+    /// The key was handed out in the lake, but not for this session.
+    OtherSessionsKey,
+    /// Nothing fits.
+    None,
+}
+
+/// Issues by what they can be found by.
+pub(super) struct Index<'a> {
+    issues: &'a [Issue],
+    by_key: HashMap<Name, Vec<usize>>,
+    by_principal: HashMap<Name, Vec<usize>>,
+    by_role_session: HashMap<(Name, Name, Name), Vec<usize>>,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(issues: &'a Issues) -> Self {
+        let mut index = Self {
+            issues: &issues.list,
+            by_key: HashMap::new(),
+            by_principal: HashMap::new(),
+            by_role_session: HashMap::new(),
+        };
+        for (at, issue) in issues.list.iter().enumerate() {
+            let session = &issue.session;
+            if let Some(key) = session.key {
+                index.by_key.entry(key).or_default().push(at);
+            }
+            if let Some(principal) = session.principal_id {
+                index.by_principal.entry(principal).or_default().push(at);
+            }
+            if let Some(role_session) = role_session(session) {
+                index.by_role_session.entry(role_session).or_default().push(at);
+            }
+        }
+        index
+    }
+
+    /// The issue of the session that `subject` is.
+    pub(super) fn find(&self, subject: &Subject) -> Link {
+        let with_key = subject.key.and_then(|key| self.by_key.get(&key));
+        let with_key = with_key.map(Vec::as_slice).unwrap_or_default();
+        match self.by_key(subject, with_key) {
+            Link::None => {}
+            found => return found,
+        }
+        match self.by_session(subject) {
+            Link::None if !with_key.is_empty() => Link::OtherSessionsKey,
+            found => found,
+        }
+    }
+
+    fn by_key(&self, subject: &Subject, with_key: &[usize]) -> Link {
+        let alive = with_key.iter().copied().filter(|&at| {
+            let issue = &self.issues[at];
+            let end = issue.expires.unwrap_or(issue.time.saturating_add(LONGEST_LIFE_MICROS));
+            issue.time - SLACK_MICROS <= subject.at
+                && subject.at <= end.saturating_add(SLACK_MICROS)
+                && same_owner(subject, &issue.session)
+        });
+        let alive: Vec<_> = alive.collect();
+        let made_then = |at: &usize| self.gap(*at, subject.created).is_some();
+        let exact: Vec<_> = alive.iter().copied().filter(made_then).collect();
+        let best = if exact.is_empty() { alive } else { exact };
+        // The latest issue: the same key again means that the earlier session is over.
+        self.agreed(&best, best.last().copied()).map_or(Link::None, |found| match found {
+            Some(at) => Link::Key(at),
+            None => Link::Ambiguous,
+        })
+    }
+
+    fn by_session(&self, subject: &Subject) -> Link {
+        let by_principal = subject.principal_id.and_then(|id| self.by_principal.get(&id));
+        let by_role = role_session(subject).and_then(|role| self.by_role_session.get(&role));
+        let mut fitting: Vec<(i64, usize)> = Vec::new();
+        for list in [by_principal, by_role].into_iter().flatten() {
+            for &at in self.near(list, subject.created) {
+                if let Some(gap) = self.gap(at, subject.created)
+                    && same_owner(subject, &self.issues[at].session)
+                    && !fitting.contains(&(gap, at))
+                {
+                    fitting.push((gap, at));
+                }
+            }
+        }
+        fitting.sort_unstable();
+        let list: Vec<_> = fitting.iter().map(|(_, at)| *at).collect();
+        self.agreed(&list, list.first().copied()).map_or(Link::None, |found| match found {
+            Some(at) => Link::Session(at),
+            None => Link::Ambiguous,
+        })
+    }
+
+    /// The part of `list` (ordered by time) that lies around `created`.
+    fn near<'l>(&self, list: &'l [usize], created: Option<i64>) -> &'l [usize] {
+        let Some(created) = created else { return &[] };
+        let start = list.partition_point(|&at| self.issues[at].time < created - SLACK_MICROS);
+        let end = list.partition_point(|&at| self.issues[at].time <= created + SLACK_MICROS);
+        list.get(start..end).unwrap_or_default()
+    }
+
+    /// How far the issue's time is from `created`, if within the slack.
+    fn gap(&self, at: usize, created: Option<i64>) -> Option<i64> {
+        let gap = self.issues[at].time.abs_diff(created?);
+        i64::try_from(gap).ok().filter(|gap| *gap <= SLACK_MICROS)
+    }
+
+    /// `Some(Some(choice))` if all of `list` have one caller, `Some(None)` if not, `None` if empty.
+    fn agreed(&self, list: &[usize], choice: Option<usize>) -> Option<Option<usize>> {
+        let first = self.issues[*list.first()?].caller;
+        let agree = list.iter().all(|&at| self.issues[at].caller == first);
+        Some(choice.filter(|_| agree))
+    }
+}
+
+fn role_session(subject: &Subject) -> Option<(Name, Name, Name)> {
+    Some((subject.role_account?, subject.role_name?, subject.session_name?))
+}
+
+/// Whether both may be sessions of the same role, or of the same account where one has no role. A
+/// role that was deleted and made again under its old name is another role.
+fn same_owner(a: &Subject, b: &Subject) -> bool {
+    if let (Some(a), Some(b)) = (a.role_id, b.role_id) {
+        return a == b;
+    }
+    if a.role_name.is_some() && b.role_name.is_some() {
+        return a.role_name == b.role_name && a.role_account == b.role_account;
+    }
+    match (a.role_account.or(a.account), b.role_account.or(b.account)) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    }
+}

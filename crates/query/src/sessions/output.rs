@@ -1,0 +1,175 @@
+//! The rows of the view.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::error::Result;
+
+use super::chains::{Chain, Held};
+use super::issues::Issues;
+use super::names::Names;
+use super::rows::{Row, rows};
+use super::uses::Used;
+
+/// The kinds of column that the view has.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    Time,
+    Count,
+    Flag,
+    TextList,
+}
+
+impl Kind {
+    pub(super) fn data_type(self) -> DataType {
+        match self {
+            Self::Text => DataType::Utf8,
+            Self::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Count => DataType::Int64,
+            Self::Flag => DataType::Boolean,
+            Self::TextList => DataType::new_list(DataType::Utf8, true),
+        }
+    }
+}
+
+use Kind::{Count, Flag, Text, TextList, Time};
+
+/// The view's columns: name, kind, comment.
+pub(super) const COLUMNS: [(&str, Kind, &str); 45] = [
+    ("session_id", Text, "event id of the issue; unissued:… where the issue is not in the lake"),
+    ("issued_event_id", Text, "event id of the issue, see assumptions and credential_events"),
+    ("issued_event_ids", TextList, "event ids of all records of the issue"),
+    (
+        "issued_time",
+        Time,
+        "when the session was issued; unissued: when its records say it was made",
+    ),
+    ("expires", Time, "when the credentials expire"),
+    ("issued_by", Text, "call that issued it, such as AssumeRole"),
+    ("method", Text, "how the role was taken, as in assumptions; null for other sessions"),
+    (
+        "access_key_id",
+        Text,
+        "access key id that the issue handed out; unissued: the key seen in use",
+    ),
+    (
+        "used_access_key_ids",
+        TextList,
+        "access key ids seen in use; the console and Identity Center use others than the issue shows",
+    ),
+    ("role", Text, "the role: its ARN, else account/name; null for sessions of users and of root"),
+    ("role_arn", Text, "ARN of the role"),
+    ("role_account_id", Text, "account that owns the role; for AssumeRoot, the target account"),
+    ("role_name", Text, "name of the role, without path"),
+    ("role_id", Text, "unique id of the role (AROA…)"),
+    ("session_name", Text, "name of the session, as its caller chose it"),
+    ("session_arn", Text, "ARN of the role session"),
+    ("principal_arn", Text, "ARN that records signed in the session carry"),
+    ("caller", Text, "who took it, as in assumptions; null where the issue is not in the lake"),
+    ("caller_resolved_by", Text, "how the caller is known, as in assumptions"),
+    ("source_identity", Text, "source identity, which no later session in the chain can change"),
+    ("parent_session_id", Text, "session that asked for this one"),
+    (
+        "parent_link",
+        Text,
+        "how that is known: key, session (principal and creation date), long_term_key, or none",
+    ),
+    ("parent_access_key_id", Text, "access key that signed the issuing call"),
+    ("depth", Count, "sessions between the origin and this one; 0: taken by the origin itself"),
+    ("origin", Text, "caller at the root of the chain; null where nothing says"),
+    (
+        "origin_kind",
+        Text,
+        "iam_user, root, service, saml, web_identity, identity_center, roles_anywhere, federated_user, \
+         account (masked), role_session (its own issue is not in the lake) or unknown",
+    ),
+    ("origin_access_key_id", Text, "long-term access key at the root of the chain"),
+    ("chain", Text, "origin → principal of each session down to this one"),
+    (
+        "chain_links",
+        TextList,
+        "parent_link of each session of the chain, from the origin down to this one",
+    ),
+    (
+        "chain_access_key_ids",
+        TextList,
+        "access keys in the chain: the origin's, then the one that each session was issued",
+    ),
+    ("root_session_id", Text, "first session of the chain"),
+    ("chain_started", Time, "when the first session of the chain was issued"),
+    (
+        "revisits_role",
+        Flag,
+        "whether the chain takes the same role twice, which outlives the limits on a session's life",
+    ),
+    (
+        "link_method",
+        Text,
+        "how use is tied to the issue: key for at least one record, else session, else none",
+    ),
+    (
+        "unlinked_reason",
+        Text,
+        "why the issue, or the caller's own session, is not in the lake: before_window, other_account, \
+         console, ambiguous, key_reused, not_found, cycle or too_long; null when the chain is whole",
+    ),
+    ("first_used", Time, "first record signed in the session"),
+    ("last_used", Time, "last record signed in the session"),
+    ("event_count", Count, "records signed in the session, as delivered"),
+    ("error_count", Count, "those with an error"),
+    ("uses_by_key", Count, "records tied to the session by its access key"),
+    ("uses_by_session", Count, "records tied to it by principal and creation date alone"),
+    ("services", TextList, "services called"),
+    ("source_ips", TextList, "addresses it was used from"),
+    ("user_agents", TextList, "user agents it was used with"),
+    ("sample_event_id", Text, "event id of its first use"),
+];
+
+/// The view's schema.
+pub(super) fn schema() -> SchemaRef {
+    let fields = COLUMNS.iter().map(|(name, kind, _)| Field::new(*name, kind.data_type(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// One row per issue, by time and event id; then the sessions without issue, by first use.
+pub(super) fn build(
+    issues: &Issues,
+    chains: &[Chain],
+    used: &Used,
+    held: &Held,
+    names: &Names,
+) -> Result<RecordBatch> {
+    let rows = rows(issues, chains, used, held, names);
+    let columns = COLUMNS.iter().map(|(name, kind, _)| column(name, *kind, &rows));
+    Ok(RecordBatch::try_new(schema(), columns.collect())?)
+}
+
+fn column(name: &str, kind: Kind, rows: &[Row<'_>]) -> ArrayRef {
+    match kind {
+        Text => Arc::new(rows.iter().map(|row| row.text(name)).collect::<StringArray>()),
+        Count => Arc::new(rows.iter().map(|row| row.number(name)).collect::<Int64Array>()),
+        Flag => {
+            let flags = rows.iter().map(|row| row.number(name).map(|flag| flag != 0));
+            Arc::new(flags.collect::<BooleanArray>())
+        }
+        Time => {
+            let times = rows.iter().map(|row| row.number(name));
+            Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        }
+        TextList => {
+            let mut builder = ListBuilder::new(StringBuilder::new());
+            for row in rows {
+                for text in row.list(name) {
+                    builder.values().append_value(text);
+                }
+                builder.append(true);
+            }
+            Arc::new(builder.finish())
+        }
+    }
+}

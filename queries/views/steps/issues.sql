@@ -1,0 +1,56 @@
+-- title: Acts that handed out credentials or made a role session
+-- comment: One row per session that the lake saw being issued. A sign-in token that repeats the key it was asked with is
+--   no new session. principal_id and principal_arn are what records signed in the session will carry.
+
+SELECT
+    event_id,
+    event_ids,
+    event_time,
+    event_name,
+    method,
+    coalesce(issued_expiration, event_time + arrow_cast(duration_seconds * 1000000, 'Duration(Microsecond)')) AS expires,
+    issued_access_key_id,
+    role,
+    coalesce(role_arn, known_role_arn) AS role_arn,
+    role_account_id,
+    role_name,
+    role_id,
+    known_role_id,
+    session_name,
+    CASE WHEN session_arn LIKE '%:assumed-role/%' THEN session_arn END AS session_arn,
+    CASE
+        WHEN event_name = 'GetSessionToken' THEN caller_principal_id
+        WHEN event_name = 'GetFederationToken' THEN concat_ws(':', caller_account_id, session_name)
+        WHEN event_name = 'AssumeRoot' THEN role_account_id
+        WHEN role_id IS NOT NULL AND session_name IS NOT NULL THEN concat_ws(':', role_id, session_name)
+    END AS principal_id,
+    coalesce(
+        session_arn,
+        CASE
+            WHEN event_name = 'GetSessionToken' THEN caller_arn
+            WHEN event_name <> 'AssumeRoot' THEN NULL
+            WHEN target_principal LIKE 'arn:%' THEN target_principal
+            ELSE concat('arn:', coalesce(split_part(caller_arn, ':', 2), 'aws'), ':iam::', role_account_id, ':root')
+        END
+    ) AS principal_arn,
+    coalesce(role_account_id, caller_account_id) AS session_account_id,
+    caller,
+    caller_type,
+    caller_resolved_by,
+    caller_resolved_arn,
+    caller_principal_id,
+    caller_account_id,
+    caller_access_key_id,
+    caller_session_name,
+    caller_session_created,
+    identity_provider,
+    source_identity
+FROM acts
+WHERE outcome = 'success'
+    AND (
+        event_name IN (
+            'AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'CreateSession', 'SwitchRole'
+        )
+        OR (issued_access_key_id IS NOT NULL AND issued_access_key_id IS DISTINCT FROM caller_access_key_id)
+    )
+ORDER BY event_time, event_id

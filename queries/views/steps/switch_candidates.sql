@@ -1,0 +1,52 @@
+-- title: Console role switches beside the AssumeRole calls that may belong to them
+-- comment: Same role, same session name, at most ten seconds apart. Buckets of ten seconds make the join one of
+--   equal keys: a call lies in the switch's bucket or in one beside it.
+
+WITH switches AS (
+    SELECT
+        act_key AS switch_key,
+        min(event_id) AS switch_event_id,
+        min(event_time) AS switch_time,
+        min(switch_from) AS switch_from,
+        min(source_ip) AS source_ip,
+        min(user_agent) AS user_agent,
+        bool_or(caller_mfa) AS mfa,
+        min(recipient_account_id) AS recipient_account_id,
+        role_account_id,
+        role_name,
+        session_name
+    FROM current_events
+    WHERE event_name = 'SwitchRole' AND event_source = 'signin.amazonaws.com' AND outcome = 'success'
+    GROUP BY act_key, role_account_id, role_name, session_name
+),
+bucketed AS (
+    SELECT *, unnest(make_array(-1, 0, 1)) + floor(to_unixtime(switch_time) / 10) AS bucket
+    FROM switches
+),
+calls AS (
+    SELECT
+        act_key AS assume_key,
+        min(event_id) AS assume_event_id,
+        min(event_time) AS assume_time,
+        role_account_id,
+        role_name,
+        session_name,
+        floor(to_unixtime(min(event_time)) / 10) AS bucket
+    FROM current_events
+    WHERE event_name = 'AssumeRole' AND event_source = 'sts.amazonaws.com' AND outcome = 'success'
+    GROUP BY act_key, role_account_id, role_name, session_name
+)
+SELECT
+    assume_key,
+    assume_event_id,
+    switch_key,
+    switch_event_id,
+    switch_from,
+    source_ip,
+    user_agent,
+    mfa,
+    recipient_account_id,
+    abs(arrow_cast(assume_time, 'Int64') - arrow_cast(switch_time, 'Int64')) AS gap
+FROM bucketed
+JOIN calls USING (role_account_id, role_name, session_name, bucket)
+WHERE abs(arrow_cast(assume_time, 'Int64') - arrow_cast(switch_time, 'Int64')) <= 10000000
