@@ -1,0 +1,145 @@
+//! What can be typed. Only shapes: what it means together with environment and settings file is settled
+//! in `settings`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Flags;
+
+/// Who assumed which role, when, and from where: AWS CloudTrail logs to answers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rolecall",
+    version,
+    about,
+    propagate_version = true,
+    after_help = "Start with `rolecall demo`. Exit codes: 0 done, 1 failed, 2 wrong usage or settings, \
+                  5 done, but some input was rejected (standard error says which)."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One command each.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read log files from folders, files or s3://bucket/prefix into the lake
+    Ingest(Ingest),
+    /// Query the lake with SQL; without a query, an interactive shell
+    Sql(Sql),
+    /// Describe tables and views, column by column
+    Schema(Schema),
+}
+
+/// `rolecall demo`
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder to put the log files and the lake into; it must be new, empty or an earlier demo's
+    #[arg(long, default_value = "demo", value_name = "FOLDER")]
+    pub(crate) dir: PathBuf,
+    /// Accounts in the organisation
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(4..=200))]
+    pub(crate) accounts: u16,
+    /// Days of logs
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u16).range(2..=400))]
+    pub(crate) days: u16,
+    /// Seed: the same seed gives the same organisation, byte for byte
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How much everyday noise surrounds the stories (1 is a small company)
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+    pub(crate) size: f64,
+}
+
+/// `rolecall ingest`
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    /// Folders, files, or s3://bucket/prefix; also what `aws cloudtrail lookup-events` printed and the
+    /// console's Event History as JSON
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    /// Only log files of this account; may be given several times
+    #[arg(long = "account", value_name = "ID")]
+    pub(crate) accounts: Vec<String>,
+    /// Only log files of this region; may be given several times
+    #[arg(long = "region", value_name = "REGION")]
+    pub(crate) regions: Vec<String>,
+    /// Only log files delivered on or after this day (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Only log files delivered on or before this day (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
+}
+
+/// `rolecall who`
+#[derive(Debug, Args)]
+pub(crate) struct Who {
+    /// An access key id, a role, user or session ARN, an event id, or an IP address
+    pub(crate) thing: String,
+    /// Answer as of this time (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<String>,
+}
+
+/// `rolecall report`
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Name of the report
+    #[arg(required_unless_present_any = ["list", "explain"])]
+    pub(crate) name: Option<String>,
+    /// List the reports
+    #[arg(long, conflicts_with_all = ["name", "explain"])]
+    pub(crate) list: bool,
+    /// Say what a report answers, its parameters and columns, and what it cannot know
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    pub(crate) explain: Option<String>,
+    /// Answer as of this time (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<String>,
+    /// The last N days before --as-of
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    pub(crate) days: Option<String>,
+    /// From this time on
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Up to this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Only this account
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// Only this role: ARN, account/name or name
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+    /// Only this session: its ARN or name (lineage)
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+    /// Only this access key (lineage)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) access_key: Option<String>,
+    /// Another parameter of the report, as name=value
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Folder with your own reports, beside the built-in ones
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) queries: Option<PathBuf>,
+}
+
+/// `rolecall sql`
+#[derive(Debug, Args)]
+pub(crate) struct Sql {
+    /// The query; without one, an interactive shell, or the statements on standard input
+    pub(crate) query: Option<String>,
+}
+
+/// `rolecall schema`
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// A table or view; without one, all of them with a line each
+    pub(crate) name: Option<String>,
+}

@@ -1,0 +1,126 @@
+//! What each command does, on top of the crates that do the work.
+
+pub(crate) mod ingest;
+pub(crate) mod schema;
+pub(crate) mod sql;
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arrow::array::RecordBatch;
+use rolecall_lake::{Lake, LakeError, LakeOptions, Table};
+use rolecall_query::{Session, SessionOptions};
+
+use crate::render::{self, Format, Heading};
+use crate::settings::Settings;
+use crate::term::Screen;
+use crate::{clock, exit, failpoint};
+
+/// Log files that are fetched at once, for each thread that reads. Objects come with a delay each.
+const FETCHES_PER_THREAD: usize = 8;
+
+/// Rows of all readers together that make a batch, in bytes of memory. Larger batches make larger
+/// Parquet files and fewer commits; this and the readers' buffers bound what ingest takes.
+const BATCH_BYTES: usize = 64 << 20;
+
+/// What all commands work with.
+pub(crate) struct Context {
+    /// The settings.
+    pub(crate) settings: Settings,
+    /// Where results go.
+    pub(crate) stdout: Screen,
+    /// Where everything else goes.
+    pub(crate) stderr: Screen,
+    on_step: Option<rolecall_lake::OnStep>,
+}
+
+impl Context {
+    pub(crate) fn new(settings: Settings) -> anyhow::Result<Self> {
+        let on_step = settings.test_failpoint.as_deref().map(failpoint::hook).transpose()?;
+        let (stdout, stderr) = (Screen::stdout(settings.color), Screen::stderr(settings.color));
+        Ok(Self { settings, stdout, stderr, on_step })
+    }
+
+    /// The format of results.
+    pub(crate) fn format(&self) -> Format {
+        self.settings.format.unwrap_or(Format::Table)
+    }
+
+    pub(crate) fn render_options(&self) -> render::Options {
+        render::Options::new(self.format(), self.stdout)
+    }
+
+    fn lake_options(&self) -> LakeOptions {
+        LakeOptions {
+            storage: self.settings.s3.storage_options(&self.settings.lake),
+            on_step: self.on_step.clone(),
+            now: clock::now_micros(),
+        }
+    }
+
+    pub(crate) async fn create_or_open_lake(&self) -> anyhow::Result<Lake> {
+        Ok(Lake::create_or_open(&self.settings.lake, self.lake_options()).await?)
+    }
+
+    pub(crate) async fn open_lake(&self) -> anyhow::Result<Lake> {
+        let opened = Lake::open(&self.settings.lake, self.lake_options()).await;
+        if let Err(LakeError::NoLake { .. }) = opened {
+            let lake = &self.settings.lake;
+            return opened.with_context(|| {
+                format!(
+                    "no lake at {lake}; name one with --lake, or make it with `rolecall ingest`"
+                )
+            });
+        }
+        Ok(opened?)
+    }
+
+    pub(crate) async fn session(&self) -> anyhow::Result<Session> {
+        let lake = self.open_lake().await?;
+        let reader = lake.reader().await?;
+        let options = SessionOptions {
+            memory_limit: usize::try_from(self.settings.memory_limit).ok(),
+            threads: Some(self.settings.threads),
+            spill_folder: None,
+        };
+        let mut tables = HashMap::new();
+        for table in Table::ALL {
+            tables.insert(table.name().to_owned(), reader.table(table.name())?);
+        }
+        Ok(Session::new(tables, options).await?)
+    }
+
+    /// Writes a result that is in memory to standard output.
+    pub(crate) fn write_batch(&self, heading: &Heading, batch: &RecordBatch) -> anyhow::Result<()> {
+        let mut out = exit::stdout();
+        let batches = std::slice::from_ref(batch);
+        render::batches(&self.render_options(), heading, &batch.schema(), batches, &mut out)?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Says how many rows there were, to a person who sees them as a table.
+    pub(crate) fn say_rows(&self, summary: &render::Summary) {
+        if self.format() == Format::Table && self.stdout.terminal {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{}", summary.footer());
+        }
+    }
+
+    pub(crate) fn ingest_settings(&self) -> rolecall_ingest::Settings {
+        let threads = self.settings.threads;
+        rolecall_ingest::Settings {
+            readers: threads,
+            fetches: FETCHES_PER_THREAD * threads,
+            batch_bytes: BATCH_BYTES,
+            limits: rolecall_ingest::Limits {
+                max_inflated_bytes: usize::try_from(self.settings.max_inflated)
+                    .unwrap_or(usize::MAX),
+                ..rolecall_ingest::Limits::default()
+            },
+            now: Arc::new(clock::now_micros),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! `rolecall ingest`: wires sources to the lake, shows the way, and sums up.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::NaiveDate;
+use indicatif::{ProgressBar, ProgressStyle};
+use rolecall_ingest::{Notice, Progress, S3, Selection, Snapshot, Source};
+use serde::Serialize;
+
+use super::Context;
+use crate::args;
+use crate::clock::{self, Stopwatch};
+use crate::exit::{self, Exit, Usage};
+use crate::render::Format;
+use crate::term;
+
+/// How often progress is said: a bar is redrawn, a log line is written.
+const REDRAW: Duration = Duration::from_millis(100);
+const LOG_LINE: Duration = Duration::from_secs(5);
+
+/// Notices about single files that are printed; more of them are counted.
+const MAX_NOTICES: usize = 50;
+
+/// The summary that `--format json` ends with. Names and order are promised to scripts.
+#[derive(Debug, Serialize)]
+struct Summary {
+    log_files: u64,
+    already_ingested: u64,
+    not_log_files: u64,
+    not_selected: u64,
+    records: u64,
+    credential_events: u64,
+    iam_changes: u64,
+    rejected_records: u64,
+    rejected_files: u64,
+    empty_files: u64,
+    replaced_files: u64,
+    bytes_read: u64,
+    bytes_inflated: u64,
+    lake_bytes_written: u64,
+    elapsed_seconds: f64,
+}
+
+/// Runs the command.
+pub(crate) async fn run(context: &Context, args: &args::Ingest) -> anyhow::Result<Exit> {
+    let format = context.format();
+    if !matches!(format, Format::Table | Format::Json | Format::Ndjson) {
+        return Err(
+            Usage::new("--format: the summary of ingest is printed as table or json").into()
+        );
+    }
+    let sources = sources(&args.sources)?;
+    let selection = selection(args)?;
+    let (seen, elapsed) = ingest(context, &sources, &selection).await?;
+    let mut out = exit::stdout();
+    let summary = Summary::new(&seen, elapsed);
+    if format == Format::Table {
+        write_summary(&mut out, &summary)?;
+    } else {
+        serde_json::to_writer(&mut out, &summary)?;
+        writeln!(out)?;
+    }
+    out.flush()?;
+    Ok(if seen.anything_rejected() { Exit::SomeRejected } else { Exit::Done })
+}
+
+/// Ingests, with progress on standard error; also what `demo` does.
+pub(crate) async fn ingest(
+    context: &Context,
+    sources: &[Source],
+    selection: &Selection,
+) -> anyhow::Result<(Snapshot, Duration)> {
+    let watch = Stopwatch::start();
+    let lake = context.create_or_open_lake().await?;
+    let needs_s3 = sources.iter().any(|source| matches!(source, Source::Bucket { .. }));
+    let s3 = if needs_s3 { Some(S3::from_environment().await) } else { None };
+    let settings = context.ingest_settings();
+    let meter = Meter::new(context);
+    let progress = Progress::new(meter.notices());
+    let run = rolecall_ingest::ingest(&lake, sources, selection, s3.as_ref(), &settings, &progress);
+    tokio::pin!(run);
+    let result = loop {
+        tokio::select! {
+            result = &mut run => break result,
+            () = tokio::time::sleep(meter.interval()) => meter.show(&progress.snapshot()),
+        }
+    };
+    meter.finish();
+    result?;
+    Ok((progress.snapshot(), watch.elapsed()))
+}
+
+fn sources(given: &[String]) -> anyhow::Result<Vec<Source>> {
+    given
+        .iter()
+        .map(|source| Source::parse(source).map_err(|error| Usage::new(error.to_string()).into()))
+        .collect()
+}
+
+fn selection(args: &args::Ingest) -> anyhow::Result<Selection> {
+    for account in &args.accounts {
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(
+                Usage::new(format!("--account {account}: an account id has 12 digits")).into()
+            );
+        }
+    }
+    Ok(Selection {
+        accounts: args.accounts.clone(),
+        regions: args.regions.clone(),
+        since: day("--since", args.since.as_deref())?,
+        until: day("--until", args.until.as_deref())?,
+    })
+}
+
+fn day(flag: &str, given: Option<&str>) -> anyhow::Result<Option<NaiveDate>> {
+    let Some(text) = given else { return Ok(None) };
+    let date = text.parse::<NaiveDate>();
+    date.map(Some)
+        .map_err(|_| Usage::new(format!("{flag} {text}: write a day as 2026-01-31")).into())
+}
+
+impl Summary {
+    fn new(seen: &Snapshot, elapsed: Duration) -> Self {
+        Self {
+            log_files: seen.log_files,
+            already_ingested: seen.already_ingested,
+            not_log_files: seen.not_log_files,
+            not_selected: seen.not_selected,
+            records: seen.records,
+            credential_events: seen.credential_events,
+            iam_changes: seen.iam_changes,
+            rejected_records: seen.rejected_records,
+            rejected_files: seen.rejected_files,
+            empty_files: seen.empty_files,
+            replaced_files: seen.replaced_files,
+            bytes_read: seen.bytes_read,
+            bytes_inflated: seen.bytes_inflated,
+            lake_bytes_written: seen.lake_bytes_written,
+            elapsed_seconds: elapsed.as_secs_f64(),
+        }
+    }
+}
+
+fn write_summary(out: &mut impl std::io::Write, seen: &Summary) -> anyhow::Result<()> {
+    let size = |bytes| indicatif::BinaryBytes(bytes).to_string();
+    writeln!(
+        out,
+        "{} ingested: {}, {}, {}",
+        term::count(seen.log_files, "log file"),
+        term::count(seen.records, "record"),
+        term::count(seen.credential_events, "credential event"),
+        term::count(seen.iam_changes, "IAM change"),
+    )?;
+    let mut aside = Vec::new();
+    let mut say = |number: u64, what: &str| {
+        if number > 0 {
+            aside.push(format!("{} {what}", term::grouped(number)));
+        }
+    };
+    say(seen.already_ingested, "already in the lake");
+    say(seen.not_log_files, "not CloudTrail log files");
+    say(seen.not_selected, "left out by the filters");
+    say(seen.rejected_files, "files rejected");
+    say(seen.rejected_records, "records rejected");
+    say(seen.empty_files, "without records");
+    say(seen.replaced_files, "replaced since, kept as first ingested");
+    if !aside.is_empty() {
+        writeln!(out, "{}", aside.join(", "))?;
+    }
+    writeln!(
+        out,
+        "{} read, {} of text, {} written to the lake, {:.1} s",
+        size(seen.bytes_read),
+        size(seen.bytes_inflated),
+        size(seen.lake_bytes_written),
+        seen.elapsed_seconds,
+    )?;
+    Ok(())
+}
+
+/// A bar on a terminal, a log line every few seconds elsewhere.
+struct Meter {
+    bar: Option<ProgressBar>,
+    said: Arc<std::sync::atomic::AtomicUsize>,
+    watch: Stopwatch,
+}
+
+impl Meter {
+    fn new(context: &Context) -> Self {
+        let bar = context.stderr.terminal.then(|| {
+            let bar = ProgressBar::new(0);
+            // The template is ours; were it wrong, the bar would look different and nothing else.
+            if let Ok(style) = ProgressStyle::with_template(
+                "{bar:30} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {msg}",
+            ) {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { bar, said: Arc::default(), watch: Stopwatch::start() }
+    }
+
+    fn interval(&self) -> Duration {
+        if self.bar.is_some() { REDRAW } else { LOG_LINE }
+    }
+
+    fn notices(&self) -> rolecall_ingest::NoticeSink {
+        let (bar, said) = (self.bar.clone(), Arc::clone(&self.said));
+        Arc::new(move |notice: Notice| {
+            let number = said.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if number >= MAX_NOTICES {
+                return;
+            }
+            // Names of files are not ours: no control character of theirs reaches the terminal.
+            let text = term::visible_lines(&notice.to_string()).into_owned();
+            let line = || tracing::warn!("{text}");
+            match &bar {
+                Some(bar) => bar.suspend(line),
+                None => line(),
+            }
+        })
+    }
+
+    fn show(&self, seen: &Snapshot) {
+        let files = format!(
+            "{} of {}",
+            term::grouped(seen.done_files),
+            term::count(seen.found_files, "file")
+        );
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(seen.found_bytes);
+                bar.set_position(seen.done_bytes);
+                bar.set_message(files);
+            }
+            None => tracing::info!(
+                files = seen.done_files,
+                found = seen.found_files,
+                records = seen.records,
+                seconds = self.watch.elapsed().as_secs(),
+                "ingesting"
+            ),
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let said = self.said.load(std::sync::atomic::Ordering::Relaxed);
+        if let Some(more) = said.checked_sub(MAX_NOTICES)
+            && more > 0
+        {
+            tracing::warn!("and {}", term::count(more as u64, "more notice like these"));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The one binary: what was typed, to settings, to the crates that do it, to an exit code.
+//!
+//! Only wiring. Standard output carries results and nothing else; everything said to a person on the way
+//! goes to standard error.
+
+mod args;
+mod clock;
+mod commands;
+mod exit;
+mod failpoint;
+mod log;
+mod render;
+mod settings;
+mod shell;
+mod term;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+use crate::commands::Context;
+use crate::exit::Exit;
+use crate::settings::Environment;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let exit = match run(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            if !exit::is_output_closed(&error) {
+                log::say_error(&exit::message(&error));
+            }
+            Exit::of(&error)
+        }
+    };
+    exit.into()
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let settings = settings::load(&cli.flags, &Environment::of_process(), Path::new("."))?;
+    log::init(&settings)?;
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.threads.max(2))
+        .enable_all()
+        .build()?;
+    let context = Context::new(settings)?;
+    runtime.block_on(command(&context, cli.command))
+}
+
+async fn command(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Ingest(args) => commands::ingest::run(context, &args).await,
+        Command::Sql(args) => commands::sql::run(context, &args).await,
+        Command::Schema(args) => commands::schema::run(context, &args).await,
+    }
+}
