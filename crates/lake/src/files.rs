@@ -46,23 +46,44 @@ pub(crate) enum Origin {
     Batch,
     /// Maintenance: sorted, and without duplicates where the table drops them.
     Maintenance,
+    /// Maintenance, and counts of dropped rows stand beside it.
+    MaintenanceWithDropped,
 }
 
-impl Origin {
-    const MAINTENANCE_PREFIX: &'static str = "sorted-";
+const BATCH_PREFIX: &str = "part-";
+const MAINTENANCE_PREFIX: &str = "sorted-";
+const DROPPED_PREFIX: &str = "sorted-dropped-";
+const SUFFIX: &str = ".zstd.parquet";
 
-    /// The origin that the path of a file tells.
+impl Origin {
+    /// The origin that the path of a file tells; files of other programs count as a batch's.
     pub(crate) fn of_path(path: &str) -> Self {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        if name.starts_with(Self::MAINTENANCE_PREFIX) { Self::Maintenance } else { Self::Batch }
+        let name = file_name(path);
+        if name.starts_with(DROPPED_PREFIX) {
+            Self::MaintenanceWithDropped
+        } else if name.starts_with(MAINTENANCE_PREFIX) {
+            Self::Maintenance
+        } else {
+            Self::Batch
+        }
     }
 
     fn prefix(self) -> &'static str {
         match self {
-            Self::Batch => "part-",
-            Self::Maintenance => Self::MAINTENANCE_PREFIX,
+            Self::Batch => BATCH_PREFIX,
+            Self::Maintenance => MAINTENANCE_PREFIX,
+            Self::MaintenanceWithDropped => DROPPED_PREFIX,
         }
     }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The id of the dropped counts that stand beside a file, if any do.
+pub(crate) fn dropped_id(path: &str) -> Option<&str> {
+    file_name(path).strip_prefix(DROPPED_PREFIX)?.strip_suffix(SUFFIX)
 }
 
 /// A Parquet file that is complete but not part of a table yet.
@@ -109,7 +130,7 @@ pub(crate) fn new_path(table: Table, partition: Option<i32>, origin: Origin) -> 
     let column = table.def().partition_column;
     let value = partition_text(partition);
     let value = value.as_deref().unwrap_or(NULL_PARTITION);
-    format!("{column}={value}/{}{}.zstd.parquet", origin.prefix(), Uuid::new_v4())
+    format!("{column}={value}/{}{}{SUFFIX}", origin.prefix(), Uuid::new_v4())
 }
 
 /// The schema of the Parquet files: the table's without the partition column.

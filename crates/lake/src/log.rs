@@ -17,7 +17,7 @@ use crate::rows::{ContentHash, FileStatus};
 use crate::schema::Table;
 use crate::store::{ENGINE, FORMAT_PROPERTY, TableStore, actions_to_bytes};
 
-const BATCH_KEY: &str = "rolecall.batch";
+pub(crate) const BATCH_KEY: &str = "rolecall.batch";
 const FILES_KEY: &str = "rolecall.files";
 const DATES_KEY: &str = "rolecall.dates";
 const CONTENTS_KEY: &str = "rolecall.sha256";

@@ -10,7 +10,7 @@ use rolecall_events::rows::LogFile;
 
 use crate::schema::Table;
 
-pub(crate) use self::append::{LedgerRow, day_of, ledger};
+pub(crate) use self::append::{LedgerRow, ledger};
 pub(crate) use self::builder::{TableBuilder, TableRows};
 
 mod append;

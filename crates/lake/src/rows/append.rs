@@ -13,7 +13,7 @@ const FIRST_DAY: i64 = -719_162;
 const LAST_DAY: i64 = 2_932_896;
 
 /// Day of `time` in UTC, as days since the epoch.
-pub(crate) fn day_of(time: i64) -> i32 {
+fn day_of(time: i64) -> i32 {
     let day = time.div_euclid(MICROS_PER_DAY).clamp(FIRST_DAY, LAST_DAY);
     i32::try_from(day).unwrap_or_default()
 }

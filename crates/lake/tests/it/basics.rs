@@ -144,7 +144,7 @@ async fn a_record_without_event_id_gets_one_that_never_changes() {
     let sample = Sample::new(1, 0, 1);
     writer_of(&lake).await.commit(batch_of([&sample])).await.unwrap();
     let derived =
-        format!("SELECT count(*) FROM activity WHERE sample_event_id = '{}#2'", sample.name);
+        format!("SELECT count(*) FROM activity WHERE sample_event_id = '{}#1'", sample.name);
     assert_eq!(number(&lake, &derived).await, 1);
 }
 

@@ -1,7 +1,8 @@
 //! Files to put into a lake, and questions to ask of it.
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
 use rolecall_events::rows::{
@@ -50,7 +51,11 @@ impl Sample {
                 .map(|index| (format!("change-{day}-{number}-{index}"), time(index)))
                 .collect(),
             others: 3,
-            sha256: format!("{:064x}", number * 1_000 + usize::try_from(day).unwrap() + 1),
+            sha256: format!(
+                "{:016x}{:048x}",
+                number * 1_000 + usize::try_from(day).unwrap() + 1,
+                0
+            ),
             date: Some(DAY_ZERO_DATE + day),
             name,
         }
@@ -229,11 +234,7 @@ pub(crate) async fn assert_holds<'a>(lake: &Lake, samples: impl IntoIterator<Ite
           ON a.log_file = f.log_file";
     let mut found = Vec::new();
     for batch in query(lake, sql).await {
-        let lines = datafusion::arrow::compute::cast(
-            batch.column(0),
-            &datafusion::arrow::datatypes::DataType::Utf8,
-        )
-        .unwrap();
+        let lines = cast(batch.column(0), &DataType::Utf8).unwrap();
         let lines = lines.as_string::<i32>();
         found.extend((0..lines.len()).map(|row| {
             if lines.is_null(row) {
