@@ -8,6 +8,7 @@
 //! The same [`Spec`] gives the same bytes, everywhere. All names, ids and addresses are made up;
 //! addresses come from the ranges reserved for documentation.
 
+mod acts;
 mod apis;
 mod callers;
 mod deliver;
@@ -23,6 +24,7 @@ mod stories;
 mod sts;
 mod tally;
 mod time;
+mod tokens;
 pub mod truth;
 
 pub use files::{Files, GeneratedFile, Kind};

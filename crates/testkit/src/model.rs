@@ -83,7 +83,7 @@ pub(crate) enum Caller {
     /// A principal of an account outside the organisation.
     External { account_id: String, principal: String },
     /// The holder of a certificate.
-    Certificate { account: AccountIx, subject_arn: String, common_name: String },
+    Certificate { account: AccountIx, common_name: String },
     /// A person at Identity Center's portal.
     Portal { user_id: String },
 }
@@ -120,6 +120,33 @@ pub(crate) struct SessionIntent {
     pub(crate) terse: bool,
 }
 
+impl SessionIntent {
+    /// A session with `key`, without name, parent or decoration.
+    pub(crate) fn new(
+        kind: SessionKind,
+        (created, expires): (Micros, Micros),
+        key: String,
+        issue: Issue,
+    ) -> Self {
+        Self {
+            kind,
+            name: String::new(),
+            created,
+            expires,
+            issued_key: Some(key.clone()),
+            used_key: key,
+            mfa: false,
+            source_identity: None,
+            dress: Dress::default(),
+            issue,
+            issued_by: "",
+            parent: None,
+            transitive: Vec::new(),
+            terse: false,
+        }
+    }
+}
+
 /// How uses of a session are decorated.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Dress {
@@ -148,6 +175,13 @@ pub(crate) struct ActIntent {
     /// Name that the console's own record gives the caller.
     pub(crate) switch_from: Option<String>,
     pub(crate) switch_agent: Option<(String, String)>,
+}
+
+impl ActIntent {
+    /// An act that the console has no part in.
+    pub(crate) fn of(full: Act, copies: Vec<(RecIx, View)>, unique: Option<String>) -> Self {
+        Self { full, copies, unique, switch_from: None, switch_agent: None }
+    }
 }
 
 /// What one record of an act shows of its caller.

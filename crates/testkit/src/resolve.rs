@@ -212,6 +212,8 @@ struct Descent {
     kind: &'static str,
     origin_key: Option<String>,
     chain: Vec<String>,
+    /// The parent is seen in use, but its issue is not held.
+    parent_unissued: bool,
 }
 
 /// One row for each session whose issue or use is held.
@@ -245,6 +247,8 @@ pub(crate) fn sessions(
                 let mut row = skeleton(delivered, index, intent, &uses);
                 row.access_key_id = row.used_access_key_ids.first().cloned();
                 row.origin_kind = String::from("unknown");
+                row.open.insert(String::from("origin"));
+                row.open.insert(String::from("origin_kind"));
                 row.parent_link = String::from("none");
                 row.link_method = String::from("none");
                 rows.insert(index, row);
@@ -285,7 +289,7 @@ fn descend(
     let caller = act.map_or_else(String::new, |act| act.caller.clone());
     let direct = |origin: String, kind| Descent {
         link: "none",
-        chain: vec![origin.clone(), own.clone()],
+        chain: chain(vec![origin.clone()], intent, &own),
         origin,
         kind,
         ..Descent::default()
@@ -311,20 +315,21 @@ fn descend(
             match known.get(parent) {
                 Some(descent) => {
                     let by_key = above.issued_key.as_ref() == Some(&above.used_key);
-                    let mut chain = descent.chain.clone();
-                    chain.push(own.clone());
                     Descent {
                         parent: Some(*parent),
                         link: if by_key { "key" } else { "session" },
                         depth: descent.depth + 1,
-                        chain,
+                        chain: chain(descent.chain.clone(), intent, &own),
                         ..descent.clone()
                     }
                 }
-                None => match above.kind {
-                    SessionKind::User(_) => direct(caller, "iam_user"),
-                    SessionKind::Root(_) => direct(caller, "root"),
-                    _ => direct(caller, "role_session"),
+                None => Descent {
+                    parent_unissued: true,
+                    ..match above.kind {
+                        SessionKind::User(_) => direct(caller, "iam_user"),
+                        SessionKind::Root(_) => direct(caller, "root"),
+                        _ => direct(caller, "role_session"),
+                    }
                 },
             }
         }
@@ -340,6 +345,16 @@ fn descend(
         // A console sign-in: the user itself.
         None => direct(own.clone(), "iam_user"),
     }
+}
+
+/// A chain with one more session. A user that trades one credential for another stays one link.
+fn chain(mut above: Vec<String>, intent: &SessionIntent, own: &str) -> Vec<String> {
+    let same_user =
+        matches!(intent.kind, SessionKind::User(_)) && above.last().is_some_and(|last| last == own);
+    if !same_user {
+        above.push(own.to_owned());
+    }
+    above
 }
 
 /// What a session acts as: the role with its path, else the ARN in its records.
@@ -451,6 +466,19 @@ fn trace(
     row.origin_kind = descent.kind.to_owned();
     row.origin_access_key_id.clone_from(&descent.origin_key);
     row.chain.clone_from(&descent.chain);
+    if descent.parent_unissued {
+        // Whether the parent's own row, which has no issue, counts as a link can be seen either way.
+        for column in
+            ["parent_session_id", "parent_link", "depth", "origin", "origin_kind", "chain"]
+        {
+            row.open.insert(column.to_owned());
+        }
+    }
+    if descent.kind == "unknown" {
+        for column in ["origin", "origin_kind", "chain"] {
+            row.open.insert(column.to_owned());
+        }
+    }
     row.link_method = String::from(match (row.uses_by_key, row.uses_by_session) {
         (0, 0) => "none",
         (0, _) => "session",

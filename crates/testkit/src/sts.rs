@@ -438,7 +438,7 @@ impl World {
         act.session_name = Some(spec.session.clone());
         act.issued_access_key_id = Some(issued.key.clone());
         act.issued_expiration = Some(issued.expires);
-        act.duration_seconds = spec.duration;
+        act.duration_seconds = spec.duration.filter(|_| !spec.request_omitted);
         act.external_id.clone_from(&spec.external_id);
         act.mfa |= spec.serial.is_some();
         act.source_identity.clone_from(&issued.source_identity);

@@ -133,10 +133,10 @@ impl Tally {
             }
         };
         uses.add(at, failed, matches!(signer, Signer::ByKey(_)));
-        if let Some(key) = key {
-            if !uses.keys.contains(key) {
-                uses.keys.insert(key.to_owned());
-            }
+        if let Some(key) = key
+            && !uses.keys.contains(key)
+        {
+            uses.keys.insert(key.to_owned());
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn tell(world: &mut World) {
     key_reuse(world);
     correction(world);
     ancient(world);
+    hostile(world);
     rejected(world);
 }
 
@@ -155,6 +156,22 @@ fn ancient(world: &mut World) {
         call.request = Some(String::from(r#"{"regionSet":{}}"#));
         world.emit(call);
     }
+}
+
+/// Text that whoever calls may choose: markup, a formula, terminal escapes, quotes.
+fn hostile(world: &mut World) {
+    world.scene("hostile", "a user agent that attacks terminals, spreadsheets and web pages");
+    let eve = world.user(DEVELOPMENT, "/people/", "eve");
+    let key = world.key(eve, 20);
+    let trusted = trust::root(&world.id(DEVELOPMENT));
+    let role = world.role(DEVELOPMENT, "/", "scratch", trusted);
+    let agent =
+        "=HYPERLINK(\"http://203.0.113.1/\",\"x\")<script>alert('x')</script>\u{1b}[2J|';--";
+    let at = world.at(0, 19, 19, 19);
+    let spec = Assume::new(Caller::Key(key), role, "=1+1@eve", at).from("203.0.113.66", agent);
+    let session = world.assume(spec);
+    let place = Place { ip: "203.0.113.66", agent, region: EUROPE };
+    world.spend(session, (at + SECOND, MINUTE), 2, &LOOKS, place);
 }
 
 /// Elements of `Records` that are no records.

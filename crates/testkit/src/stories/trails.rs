@@ -106,7 +106,11 @@ fn late(world: &mut World) {
     world.scene("late", "files that are delivered days after their events");
     for (turn, record) in records_of(world, "gitlab_oidc").into_iter().enumerate() {
         if turn % 2 == 0 {
-            world.records[record.0].delay = if turn == 0 { 21 * DAY } else { 27 * HOUR };
+            let emitted = &mut world.records[record.0];
+            emitted.delay = if turn == 0 { 21 * DAY } else { 27 * HOUR };
+            // CloudTrail says so in the record.
+            emitted.body.pop();
+            emitted.body.push_str(r#","addendum":{"reason":"DELIVERY_DELAY"}}"#);
             world.show(record);
         }
     }

@@ -1,6 +1,7 @@
 //! Machines: EC2, Lambda, ECS, EKS and Roles Anywhere, and the crew behind the background noise.
 
 use super::trust;
+use crate::acts::Machine;
 use crate::apis::{CHANGES, IDENTITY_CHECK, LOOKS, OBJECT_READS, Place};
 use crate::json::Obj;
 use crate::model::{
@@ -206,17 +207,17 @@ fn certificates(world: &mut World) {
     let role = world.role(DEVELOPMENT, "/", "datacentre-backup", trusted);
     let subject_arn =
         format!("arn:aws:rolesanywhere:{GLOBAL}:{account_id}:subject/{}", world.dice.uuid());
-    let caller = Caller::Certificate {
+    let machine = Machine {
         account: DEVELOPMENT,
         subject_arn,
-        common_name: String::from("backup-01.corp.example.com"),
+        common_name: "backup-01.corp.example.com",
+        serial: world.dice.hex(32),
     };
     world.scene("roles_anywhere", "a machine outside AWS takes a role with its certificate");
-    let serial = world.dice.hex(32);
     let place = Place { ip: "203.0.113.77", agent: PYTHON, region: GLOBAL };
     for day in 0..world.days {
         let at = world.at(day, 22, 10, 0);
-        let session = world.create_session(&caller, role, &serial, at);
+        let session = world.create_session(&machine, role, at);
         world.spend(session, (at + 5 * SECOND, 40 * MINUTE), 3, &LOOKS, place);
     }
 }
