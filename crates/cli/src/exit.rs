@@ -9,6 +9,8 @@ use std::fmt;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::process::ExitCode;
 
+use datafusion::error::DataFusionError;
+
 use crate::clock::BadTime;
 use crate::term;
 
@@ -61,7 +63,9 @@ impl From<Exit> for ExitCode {
 pub(crate) fn message(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
-        let text = cause.to_string();
+        // This one prints the parser's error twice, once in Rust's words.
+        let is_sql = matches!(cause.downcast_ref(), Some(DataFusionError::SQL(..)));
+        let text = if is_sql { "wrong SQL".to_owned() } else { cause.to_string() };
         if !line.is_empty() {
             if line.contains(&text) {
                 continue;
@@ -197,6 +201,17 @@ mod tests {
         assert_eq!(
             message(&error),
             "failed to run the query: failed to plan: no such \\x1b[2Jtable"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_parser_error_is_said_once() {
+        let session = datafusion::prelude::SessionContext::new();
+        let error = session.sql("SELEC 1").await.unwrap_err();
+        assert_eq!(
+            message(&error.into()),
+            "wrong SQL: sql parser error: Expected: an SQL statement, found: SELEC at Line: 1, \
+             Column: 1"
         );
     }
 }
