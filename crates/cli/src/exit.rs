@@ -96,26 +96,35 @@ impl fmt::Display for Usage {
 
 impl Error for Usage {}
 
-/// Marks an I/O error as coming from our own output.
+/// An error of our own output, as against any other input or output.
 #[derive(Debug)]
-struct OutputClosed;
+struct OutputError(io::Error);
 
-impl fmt::Display for OutputClosed {
+impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the reader of the output is gone")
+        f.write_str("failed to write the output")
     }
 }
 
-impl Error for OutputClosed {}
+impl Error for OutputError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
 
 /// Whether `error` says that nobody reads our output any more.
 pub(crate) fn is_output_closed(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-            .is_some_and(|inner| inner.is::<OutputClosed>())
-    })
+    output_error(error).is_some_and(|inner| inner.0.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Whether `error` says that our output cannot be written, for whatever reason: nothing that
+/// follows could be either.
+pub(crate) fn is_output_failed(error: &anyhow::Error) -> bool {
+    output_error(error).is_some()
+}
+
+fn output_error(error: &anyhow::Error) -> Option<&OutputError> {
+    error.chain().find_map(|cause| cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
 }
 
 /// The writer that results go to; see the module.
@@ -146,11 +155,9 @@ impl<W: Write> Write for Output<W> {
     }
 }
 
+/// The kind stays: the standard library goes by it, and tries an interrupted write again.
 fn mark(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => io::Error::new(io::ErrorKind::BrokenPipe, OutputClosed),
-        _ => error,
-    }
+    io::Error::new(error.kind(), OutputError(error))
 }
 
 #[cfg(test)]
@@ -180,8 +187,10 @@ mod tests {
         let network = anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(Exit::of(&network), Exit::Failed);
 
-        let full = Output::new(Fails(io::ErrorKind::StorageFull)).flush().unwrap_err();
-        assert_eq!(Exit::of(&full.into()), Exit::Failed);
+        let full = Output::new(Fails(io::ErrorKind::StorageFull)).flush().unwrap_err().into();
+        assert_eq!(Exit::of(&full), Exit::Failed);
+        assert!(is_output_failed(&full) && !is_output_failed(&network));
+        assert_eq!(message(&full), "failed to write the output: no storage space");
     }
 
     #[test]

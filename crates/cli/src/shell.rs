@@ -254,7 +254,7 @@ impl<'a, E: Engine, O: Write + Send, M: Write + Send> Session<'a, E, O, M> {
             () = interrupt => Err(anyhow!("interrupted")),
         };
         if let Err(error) = result {
-            if exit::is_output_closed(&error) {
+            if exit::is_output_failed(&error) {
                 return Err(error);
             }
             self.outcome.failed += 1;
@@ -313,7 +313,7 @@ impl<'a, E: Engine, O: Write + Send, M: Write + Send> Session<'a, E, O, M> {
             Err(message) => Err(anyhow!(message)),
         };
         if let Err(error) = result {
-            if exit::is_output_closed(&error) {
+            if exit::is_output_failed(&error) {
                 return Err(error);
             }
             self.outcome.failed += 1;

@@ -93,7 +93,10 @@ impl<W: Write> Sink for Csv<W> {
 
 /// The csv crate wraps the error of our writer; the caller looks for the one inside.
 fn to_io(error: csv::Error) -> std::io::Error {
-    error.into()
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn is_nested(data_type: &DataType) -> bool {

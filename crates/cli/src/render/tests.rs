@@ -420,8 +420,9 @@ fn a_reader_that_leaves_is_success_in_every_format() {
             Err(std::io::ErrorKind::BrokenPipe.into())
         }
     }
-    let batch = one_column(&["x"]);
-    for format in Format::ALL {
+    // Small enough to be noticed at the end only, and large enough to be noticed on the way.
+    for (format, size) in Format::ALL.into_iter().flat_map(|f| [(f, 1), (f, 100_000)]) {
+        let batch = one_column(&["x".repeat(size).as_str()]);
         let result = batches(
             &piped(format),
             &Heading::default(),

@@ -185,6 +185,27 @@ async fn an_interrupt_ends_the_statement_and_not_the_shell() {
     assert_eq!(String::from_utf8(out).unwrap(), "n\nn\n1\n");
 }
 
+#[tokio::test]
+async fn output_that_cannot_be_written_ends_the_script() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut messages = Vec::new();
+    let text = "SELECT nothing;\nSELECT 1;\nSELECT 2;\n";
+    let out = exit::Output::new(Full);
+    let error = script(&Canned, start(Format::Csv, false), text.as_bytes(), out, &mut messages)
+        .await
+        .unwrap_err();
+    assert_eq!(exit::Exit::of(&error), exit::Exit::Failed);
+    assert_eq!(String::from_utf8(messages).unwrap(), "error: cannot run SELECT nothing\n");
+}
+
 #[test]
 fn the_history_is_kept_from_one_shell_to_the_next() {
     let folder = tempfile::tempdir().unwrap();
