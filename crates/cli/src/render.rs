@@ -92,8 +92,6 @@ pub(crate) enum Layout {
     /// Columns where they fit the screen, else one block per row.
     #[default]
     Auto,
-    /// Columns, however narrow or wide.
-    Columns,
     /// One block per row, a line per column; columns without a value are left out.
     Records,
 }

@@ -92,18 +92,17 @@ impl<W: Write> Table<W> {
         }
         match (self.layout, self.screen.width) {
             (Layout::Records, _) => None,
-            (Layout::Columns, None) => Some(natural),
             (Layout::Auto, None) => {
                 natural.iter().all(|width| *width <= MAX_UNWRAPPED).then_some(natural)
             }
-            (layout, Some(screen)) => {
+            (Layout::Auto, Some(screen)) => {
                 let gaps = GAP * natural.len().saturating_sub(1);
                 let room = screen.saturating_sub(gaps);
                 let least: Vec<_> = names
                     .zip(&natural)
                     .map(|(name, natural)| name.max(MIN_WRAPPED.min(*natural)))
                     .collect();
-                if layout == Layout::Auto && least.iter().sum::<usize>() > room {
+                if least.iter().sum::<usize>() > room {
                     return None;
                 }
                 Some(share(room, &natural, &least))
