@@ -27,12 +27,20 @@ pub(crate) struct Cli {
 /// One command each.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Generate an organisation, ingest it, and answer the question: no AWS account needed
+    Demo(Demo),
     /// Read log files from folders, files or s3://bucket/prefix into the lake
     Ingest(Ingest),
+    /// Run a report, list them, or explain one
+    Report(Report),
     /// Query the lake with SQL; without a query, an interactive shell
     Sql(Sql),
     /// Describe tables and views, column by column
     Schema(Schema),
+    /// Compact and sort the tables, drop duplicate events, remove what nothing refers to
+    Maintain(Maintain),
+    /// Compare what the ledger says was ingested with the rows that are there
+    Check,
 }
 
 /// `rolecall demo`
@@ -74,16 +82,6 @@ pub(crate) struct Ingest {
     /// Only log files delivered on or before this day (UTC)
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<String>,
-}
-
-/// `rolecall who`
-#[derive(Debug, Args)]
-pub(crate) struct Who {
-    /// An access key id, a role, user or session ARN, an event id, or an IP address
-    pub(crate) thing: String,
-    /// Answer as of this time (default: now)
-    #[arg(long, value_name = "TIME")]
-    pub(crate) as_of: Option<String>,
 }
 
 /// `rolecall report`
@@ -142,4 +140,13 @@ pub(crate) struct Sql {
 pub(crate) struct Schema {
     /// A table or view; without one, all of them with a line each
     pub(crate) name: Option<String>,
+}
+
+/// `rolecall maintain`
+#[derive(Debug, Args)]
+pub(crate) struct Maintain {
+    /// Delete files that nothing refers to only after so many days [default: 7]; 0 only where nothing else
+    /// reads or writes the lake
+    #[arg(long, value_name = "N")]
+    pub(crate) retain_days: Option<u16>,
 }

@@ -1,18 +1,23 @@
 //! What each command does, on top of the crates that do the work.
 
+pub(crate) mod check;
+pub(crate) mod demo;
 pub(crate) mod ingest;
+pub(crate) mod maintain;
+pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod sql;
 
-use std::collections::HashMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
-use rolecall_lake::{Lake, LakeError, LakeOptions, Table};
-use rolecall_query::{Session, SessionOptions};
+use rolecall_lake::{Lake, LakeError, LakeOptions};
+use rolecall_query::{QueryError, Session, SessionOptions};
 
+use crate::exit::Usage;
 use crate::render::{self, Format, Heading};
 use crate::settings::Settings;
 use crate::term::Screen;
@@ -46,6 +51,25 @@ impl Context {
     /// The format of results.
     pub(crate) fn format(&self) -> Format {
         self.settings.format.unwrap_or(Format::Table)
+    }
+
+    /// The same settings with another lake.
+    pub(crate) fn with_lake(&self, lake: &Path) -> anyhow::Result<Self> {
+        let lake = lake.to_str().context("the folder's name is not UTF-8")?.to_owned();
+        let mut settings = self.settings.clone();
+        settings.lake = lake;
+        Self::new(settings)
+    }
+
+    /// For commands that do something and sum it up, rather than print rows.
+    pub(crate) fn summary_format(&self, command: &str) -> Result<(), Usage> {
+        match self.format() {
+            Format::Table | Format::Json | Format::Ndjson => Ok(()),
+            other => Err(Usage::new(format!(
+                "--format {}: what {command} did is printed as table or json",
+                other.name()
+            ))),
+        }
     }
 
     pub(crate) fn render_options(&self) -> render::Options {
@@ -85,11 +109,7 @@ impl Context {
             threads: Some(self.settings.threads),
             spill_folder: None,
         };
-        let mut tables = HashMap::new();
-        for table in Table::ALL {
-            tables.insert(table.name().to_owned(), reader.table(table.name())?);
-        }
-        Ok(Session::new(tables, options).await?)
+        Ok(Session::open(&reader, options).await?)
     }
 
     /// Writes a result that is in memory to standard output.
@@ -122,5 +142,13 @@ impl Context {
             },
             now: Arc::new(clock::now_micros),
         }
+    }
+}
+
+/// Wrong parameters are wrong usage; everything else is a failure.
+pub(crate) fn query_error(error: QueryError) -> anyhow::Error {
+    match error.kind() {
+        rolecall_query::Kind::Question => Usage::new(error.to_string()).into(),
+        _ => error.into(),
     }
 }

@@ -98,12 +98,13 @@ pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<
     let lake = args.dir.join("lake");
     prepare(&args.dir)?;
     let organization = Organization::generate(&spec);
-    organization.write_to(&logs).with_context(|| format!("write log files to {}", logs.display()))?;
+    organization
+        .write_to(&logs)
+        .with_context(|| format!("write log files to {}", logs.display()))?;
 
     let context = context.with_lake(&lake)?;
     let sources = [Source::Path(logs.clone())];
-    let (seen, elapsed) =
-        super::ingest::ingest(&context, &sources, &Selection::default()).await?;
+    let (seen, elapsed) = super::ingest::ingest(&context, &sources, &Selection::default()).await?;
 
     let mut out = exit::stdout();
     let screen = context.stdout;

@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: &args::Ingest) -> anyhow::Resul
     let (seen, elapsed) = ingest(context, &sources, &selection).await?;
     let mut out = exit::stdout();
     let summary = Summary::new(&seen, elapsed);
-    if format == Format::Table {
+    if context.format() == Format::Table {
         write_summary(&mut out, &summary)?;
     } else {
         serde_json::to_writer(&mut out, &summary)?;
