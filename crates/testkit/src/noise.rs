@@ -144,13 +144,15 @@ impl Writer {
             ("", api.request.replace('%', &digits), done)
         };
         let own = matches!(noise.actor, Actor::ServiceEvent);
+        let extra =
+            if api.source == "s3.amazonaws.com" { transfer(noise.salt) } else { String::new() };
         let event_type = if own { "AwsServiceEvent" } else { "AwsApiCall" };
         let request_id = uuid(mix(noise.salt ^ 1), mix(noise.salt ^ 2));
         let event_id = uuid(mix(noise.salt ^ 3), mix(noise.salt ^ 4));
         // Writing to a String cannot fail.
         let _ignored = write!(
             out,
-            r#"{{"eventVersion":"1.10","userIdentity":{identity},"eventTime":"{}","eventSource":"{}","eventName":"{}","awsRegion":"{}","sourceIPAddress":"{ip}","userAgent":"{agent}",{error}"requestParameters":{request},"responseElements":{response},"requestID":"{request_id}","eventID":"{event_id}","readOnly":{},"eventType":"{event_type}","managementEvent":true,"recipientAccountId":"{id}","eventCategory":"Management""#,
+            r#"{{"eventVersion":"1.10","userIdentity":{identity},"eventTime":"{}","eventSource":"{}","eventName":"{}","awsRegion":"{}","sourceIPAddress":"{ip}","userAgent":"{agent}",{error}"requestParameters":{request},"responseElements":{response},{extra}"requestID":"{request_id}","eventID":"{event_id}","readOnly":{},"eventType":"{event_type}","managementEvent":true,"recipientAccountId":"{id}","eventCategory":"Management""#,
             iso(noise.at),
             api.source,
             api.name,
@@ -183,6 +185,16 @@ fn identity(world: &World, account: AccountIx, actor: Actor) -> String {
             of(&Caller::Key(key)).replace(&world.keys[key.0].id, shown)
         }
     }
+}
+
+/// What S3 adds to its records: mostly an id that does not compress.
+fn transfer(salt: u64) -> String {
+    let id: String =
+        (0..7).map(|part| format!("{:010X}x", mix(salt ^ (100 + part)) >> 20)).collect();
+    format!(
+        r#""additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{id}=","bytesTransferredOut":{}}},"#,
+        salt % 9_000
+    )
 }
 
 fn source(noise: &Noise) -> (String, &'static str) {
