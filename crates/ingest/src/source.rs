@@ -173,8 +173,7 @@ fn walk(
         if entry.file_type().is_dir() {
             continue;
         }
-        // A name that is not UTF-8 still has a readable ending.
-        let path = entry.path().to_string_lossy();
+        let path = path_in_bucket(root, entry.path());
         let named = match named_one_by_one {
             true => Named::LogFile(layout::of_named_file(&path)),
             false => layout::of_path(&path),
@@ -194,6 +193,20 @@ fn walk(
         }
     }
     Ok(())
+}
+
+/// The path as it was in the bucket that the folder is a copy of: what leads to the copy says nothing about
+/// the trail. A name that is not UTF-8 still has a readable ending.
+fn path_in_bucket(root: &Path, path: &Path) -> String {
+    let full = path.to_string_lossy().into_owned();
+    let below = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+    if below.split('/').any(|part| part == "AWSLogs") {
+        return below;
+    }
+    match full.rfind("/AWSLogs/") {
+        Some(at) => full.get(at + 1..).unwrap_or(&full).to_owned(),
+        None => full,
+    }
 }
 
 impl Selection {
@@ -222,5 +235,29 @@ impl Selection {
             progress.not_selected();
         }
         wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_to_a_copy_is_no_part_of_the_trail() {
+        let check = |root: &str, path: &str, expect: &str| {
+            assert_eq!(path_in_bucket(Path::new(root), Path::new(path)), expect);
+        };
+        check("/home/a/logs", "/home/a/logs/x/AWSLogs/1/f.json", "x/AWSLogs/1/f.json");
+        check("/home/a/AWSLogs/1", "/home/a/AWSLogs/1/f.json", "AWSLogs/1/f.json");
+        check("logs", "logs/f.json", "logs/f.json");
+        check("f.json", "f.json", "f.json");
+    }
+
+    #[test]
+    fn sources_are_paths_or_prefixes() {
+        let bucket = Source::Bucket { bucket: "b".to_owned(), prefix: "p/q".to_owned() };
+        assert_eq!(Source::parse("s3://b/p/q").unwrap(), bucket);
+        assert!(Source::parse("s3:///p").is_err());
+        assert!(Source::parse("https://b/p").is_err());
     }
 }

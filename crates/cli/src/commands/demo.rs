@@ -21,15 +21,22 @@ use crate::term::{self, Ink};
 /// A file that tells a demo's folder from somebody's data.
 const MARK: &str = ".rolecall-demo";
 
-/// People, pipelines and partners: services that take their own roles are counted, not listed.
-const WHO_TOOK_WHICH_ROLE: &str = "
+/// People, pipelines and partners: services that take their own roles are counted, not listed. Names are
+/// shortened for the screen; `rolecall report edges` has the ARNs.
+const WHO_TOOK_WHICH_ROLE: &str = r"
     SELECT
-        regexp_replace(caller, '^arn:aws:(iam|sts)::', '') AS who,
-        regexp_replace(role, '^arn:aws:iam::', '') AS took_role,
+        coalesce(
+            federated_subject,
+            regexp_replace(arn_name(caller), '^AWSReservedSSO_(.+)_[0-9a-f]{16}$', '\1 (Identity Center)')
+                || ' @ ' || arn_account(caller),
+            caller
+        ) AS who,
+        regexp_replace(arn_name(role), '^AWSReservedSSO_(.+)_[0-9a-f]{16}$', '\1 (Identity Center)')
+            || ' @ ' || arn_account(role) AS took_role,
         method AS how,
         count(*) AS times,
         max(event_time) AS last,
-        coalesce(max(source_ip), max(source_service)) AS \"from\"
+        coalesce(max(source_ip), max(source_service)) AS source
     FROM assumptions
     WHERE outcome = 'success' AND method <> 'service'
     GROUP BY 1, 2, 3
