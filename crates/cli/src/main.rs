@@ -42,6 +42,9 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let settings = settings::load(&cli.flags, &Environment::of_process(), Path::new("."))?;
     log::init(&settings)?;
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    // Two TLS providers are linked, and neither is picked by itself. That one is installed already is the
+    // only way in which this fails.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.threads.max(2))
         .enable_all()
