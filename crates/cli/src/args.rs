@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Read log files from folders, files or s3://bucket/prefix into the lake
     Ingest(Ingest),
+    /// Who was that? An access key id, a role, user or session ARN, an event id, or an IP address
+    Who(Who),
     /// Run a report, list them, or explain one
     Report(Report),
     /// Query the lake with SQL; without a query, an interactive shell
@@ -82,6 +84,16 @@ pub(crate) struct Ingest {
     /// Only log files delivered on or before this day (UTC)
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<String>,
+}
+
+/// `rolecall who`
+#[derive(Debug, Args)]
+pub(crate) struct Who {
+    /// An access key id, a role, user or session ARN, an event id, or an IP address
+    pub(crate) thing: String,
+    /// Answer as of this time (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<String>,
 }
 
 /// `rolecall report`

@@ -7,6 +7,7 @@ pub(crate) mod maintain;
 pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod sql;
+pub(crate) mod who;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -26,7 +26,7 @@ const MARK: &str = ".rolecall-demo";
 const WHO_TOOK_WHICH_ROLE: &str = r"
     SELECT
         coalesce(
-            federated_subject,
+            CASE WHEN method IN ('web_identity', 'saml') THEN federated_subject END,
             regexp_replace(arn_name(caller), '^AWSReservedSSO_(.+)_[0-9a-f]{16}$', '\1 (Identity Center)')
                 || ' @ ' || arn_account(caller),
             caller
