@@ -49,13 +49,6 @@ pub(crate) enum GivenTime {
 }
 
 impl GivenTime {
-    /// The instant at which it begins: what `--from` and `--since` mean.
-    pub(crate) fn start(self) -> i64 {
-        match self {
-            Self::Instant(micros) | Self::Day(micros) => micros,
-        }
-    }
-
     /// The instant before which everything belongs to it: what `--to`, `--until` and `--as-of`
     /// mean, so that `--from 2026-01-05 --to 2026-01-05` is that whole day.
     pub(crate) fn end(self) -> i64 {
@@ -66,7 +59,7 @@ impl GivenTime {
     }
 }
 
-/// A time, a date or a number of days that cannot be understood.
+/// A time or a date that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BadTime(String);
 
@@ -122,50 +115,6 @@ fn explain(text: &str) -> String {
     format!("'{text}' is not a time: expected 2026-01-05 or 2026-01-05T07:12:03Z")
 }
 
-/// Reads the number of days of `--days`, 1 to 36,500, and gives it in microseconds.
-pub(crate) fn parse_days(text: &str) -> Result<i64, BadTime> {
-    let digits = text.trim();
-    let digits = digits.strip_suffix('d').unwrap_or(digits);
-    match digits.parse::<i64>() {
-        Ok(days @ 1..=36_500) => Ok(days * DAY),
-        Ok(_) => Err(BadTime(format!("'{text}' is not between 1 and 36500 days"))),
-        Err(_) => Err(BadTime(format!("'{text}' is not a number of days"))),
-    }
-}
-
-/// A half-open stretch of time: from `from` up to but not including `to`, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Window {
-    /// The first instant inside.
-    pub(crate) from: i64,
-    /// The first instant after.
-    pub(crate) to: i64,
-}
-
-impl Window {
-    /// The window that `--as-of`, `--days`, `--from` and `--to` mean together. `from` beats
-    /// `days`; `to` beats `as_of`, which beats `now`.
-    pub(crate) fn of(
-        now: i64,
-        as_of: Option<GivenTime>,
-        days: i64,
-        from: Option<GivenTime>,
-        to: Option<GivenTime>,
-    ) -> Result<Self, BadTime> {
-        let to = to.or(as_of).map_or(now, GivenTime::end);
-        let from = from.map_or(to.saturating_sub(days), GivenTime::start);
-        if from < to {
-            Ok(Self { from, to })
-        } else {
-            Err(BadTime(format!(
-                "the window is empty: it begins at {} and ends at {}",
-                format_time(from),
-                format_time(to)
-            )))
-        }
-    }
-}
-
 /// A time for people, `2026-01-05 07:12:03Z`, with the fraction only where there is one.
 pub(crate) fn format_time(micros: i64) -> String {
     match DateTime::from_timestamp_micros(micros) {
@@ -182,22 +131,6 @@ pub(crate) fn format_rfc3339(micros: i64) -> String {
     }
 }
 
-/// A length of time in the one or two units that matter: `45s`, `12m`, `3h 20m`, `9d 4h`.
-pub(crate) fn format_span(micros: i64) -> String {
-    let sign = if micros < 0 { "-" } else { "" };
-    let seconds = micros.unsigned_abs() / SECOND.unsigned_abs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    let text = match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => format!("{minutes}m"),
-        3_600..86_400 if minutes % 60 == 0 => format!("{hours}h"),
-        3_600..86_400 => format!("{hours}h {}m", minutes % 60),
-        _ if hours % 24 == 0 || days >= 30 => format!("{days}d"),
-        _ => format!("{days}d {}h", hours % 24),
-    };
-    format!("{sign}{text}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,13 +140,12 @@ mod tests {
     #[test]
     fn a_day_and_an_instant_are_told_apart() {
         let day = parse_time("2026-01-05").unwrap();
-        assert_eq!(format_time(day.start()), "2026-01-05 00:00:00Z");
         assert_eq!(format_time(day.end()), "2026-01-06 00:00:00Z");
 
         for text in ["2026-01-05T07:12:03Z", "2026-01-05 07:12:03Z", "2026-01-05T08:12:03+01:00"] {
             let instant = parse_time(text).unwrap();
             assert_eq!(instant, GivenTime::Instant(MORNING), "{text}");
-            assert_eq!(instant.start(), instant.end());
+            assert_eq!(instant.end(), MORNING);
         }
     }
 
@@ -235,52 +167,17 @@ mod tests {
     }
 
     #[test]
-    fn days_are_positive_and_bounded() {
-        assert_eq!(parse_days("90"), Ok(90 * DAY));
-        assert_eq!(parse_days("7d"), Ok(7 * DAY));
-        for text in ["0", "-1", "36501"] {
-            assert!(parse_days(text).unwrap_err().to_string().contains("between"), "{text}");
-        }
-        assert!(parse_days("a week").unwrap_err().to_string().contains("not a number"));
-    }
-
-    #[test]
-    fn the_window_takes_the_most_specific_bound() {
-        let day = |text| Some(parse_time(text).unwrap());
-        let window = Window::of(MORNING, None, 7 * DAY, None, None).unwrap();
-        assert_eq!(window, Window { from: MORNING - 7 * DAY, to: MORNING });
-
-        let window = Window::of(MORNING, day("2025-06-30"), DAY, None, None).unwrap();
-        assert_eq!(format_time(window.from), "2025-06-30 00:00:00Z");
-        assert_eq!(format_time(window.to), "2025-07-01 00:00:00Z");
-
-        let one = day("2025-06-10");
-        let window = Window::of(MORNING, day("2025-06-30"), DAY, one, one).unwrap();
-        assert_eq!(window.to - window.from, DAY);
-
-        let empty = Window::of(MORNING, None, DAY, day("2026-01-06"), None).unwrap_err();
-        assert_eq!(
-            empty.to_string(),
-            "the window is empty: it begins at 2026-01-06 00:00:00Z and ends at 2026-01-05 \
-             07:12:03Z"
-        );
-    }
-
-    #[test]
-    fn times_and_spans_read_well() {
+    fn times_read_well() {
         assert_eq!(format_time(MORNING), "2026-01-05 07:12:03Z");
         assert_eq!(format_time(MORNING + 250_000), "2026-01-05 07:12:03.250Z");
         assert_eq!(format_rfc3339(MORNING), "2026-01-05T07:12:03Z");
         assert_eq!(format_rfc3339(i64::MAX), "9223372036854775807 µs");
-        let spans = [45, 60, 3_600, 12_000, 86_400, 180_000, 86_400 * 40 + 3_600, -90];
-        let spans: Vec<_> = spans.iter().map(|seconds| format_span(seconds * SECOND)).collect();
-        assert_eq!(spans, ["45s", "1m", "1h", "3h 20m", "1d", "2d 2h", "40d", "-1m"]);
     }
 
     #[test]
     fn the_clock_runs() {
         let before = now_micros();
-        assert!(before > parse_time("2026-01-01").unwrap().start());
+        assert!(before > parse_time("2026-01-01").unwrap().end());
         assert!(now_micros() >= before);
     }
 }

@@ -24,10 +24,6 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or a setting is wrong; nothing was started.
     Usage = 2,
-    /// There are findings at or above `--fail-on`.
-    Findings = 3,
-    /// Coverage is below `--require-coverage`, so the answer may lack something.
-    LowCoverage = 4,
     /// Done, but some of the input was rejected; which, the run has said.
     SomeRejected = 5,
 }

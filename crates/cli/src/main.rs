@@ -41,6 +41,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<Exit> {
     let settings = settings::load(&cli.flags, &Environment::of_process(), Path::new("."))?;
     log::init(&settings)?;
+    for told in settings.explain() {
+        tracing::debug!(setting = told.name, value = told.value, origin = %told.origin, "setting");
+    }
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     // Two TLS providers are linked, and neither is picked by itself. That one is installed already is the
     // only way in which this fails.

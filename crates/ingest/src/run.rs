@@ -220,7 +220,7 @@ impl Fetching {
         let Candidate { place, layout, .. } = candidate;
         let (bucket, key) = match place {
             Place::File(path) => (None, path.to_string_lossy().into_owned()),
-            Place::Object { bucket, key, .. } => (Some(bucket), key),
+            Place::Object { bucket, key } => (Some(bucket), key),
         };
         let delivered = layout.delivered_identity();
         let meta = LogFileMeta {

@@ -68,14 +68,14 @@ pub(crate) struct Candidate {
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     File(PathBuf),
-    Object { bucket: String, key: String, etag: Option<String> },
+    Object { bucket: String, key: String },
 }
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Object { bucket, key, .. } => write!(f, "s3://{bucket}/{key}"),
+            Self::Object { bucket, key } => write!(f, "s3://{bucket}/{key}"),
         }
     }
 }
@@ -122,7 +122,7 @@ pub(crate) async fn fetch(
             let read = move || read_file(&path, cap);
             tokio::task::spawn_blocking(read).await.map_err(IngestError::stopped)?
         }
-        Place::Object { bucket, key, .. } => {
+        Place::Object { bucket, key } => {
             let s3 = s3.ok_or_else(|| IngestError::NoS3 { bucket: bucket.clone() })?;
             s3.fetch(bucket, key, cap).await
         }

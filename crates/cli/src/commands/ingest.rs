@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
 use rolecall_ingest::{Notice, Progress, S3, Selection, Snapshot, Source};
@@ -12,7 +11,7 @@ use serde::Serialize;
 
 use super::Context;
 use crate::args;
-use crate::clock::{self, Stopwatch};
+use crate::clock::Stopwatch;
 use crate::exit::{self, Exit, Usage};
 use crate::render::Format;
 use crate::term;

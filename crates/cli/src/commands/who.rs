@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use rolecall_query::{WhoAnswer, WhoTable};
+use rolecall_query::{Fact, WhoAnswer, WhoTable};
 
 use super::Context;
 use crate::exit::{self, Exit};
 use crate::render::{self, Format, Heading, Options};
+use crate::settings::Network;
 use crate::term::{self, Ink, Screen};
 use crate::{args, clock};
 
@@ -22,7 +23,8 @@ pub(crate) async fn run(context: &Context, args: &args::Who) -> anyhow::Result<E
         None => clock::now_micros(),
     };
     let session = context.session().await?;
-    let answer = rolecall_query::who(&session, &args.thing, as_of).await?;
+    let mut answer = rolecall_query::who(&session, &args.thing, as_of).await?;
+    name_network(&mut answer, &context.settings.networks);
     let mut out = exit::stdout();
     if context.format() == Format::Table {
         write_screen(&mut out, context.stdout, &answer)?;
@@ -32,6 +34,19 @@ pub(crate) async fn run(context: &Context, args: &args::Who) -> anyhow::Result<E
     }
     out.flush()?;
     Ok(if answer.found { Exit::Done } else { Exit::Failed })
+}
+
+/// Says which of the user's own networks an address lies in.
+fn name_network(answer: &mut WhoAnswer, networks: &[Network]) {
+    let Ok(address) = answer.thing.parse::<std::net::IpAddr>() else { return };
+    let names = networks
+        .iter()
+        .filter(|network| network.blocks.iter().any(|block| block.contains(&address)))
+        .map(|network| network.name.as_str());
+    let names = names.collect::<Vec<_>>().join(", ");
+    if !names.is_empty() {
+        answer.facts.insert(0, Fact { label: "network".to_owned(), text: names });
+    }
 }
 
 fn write_screen(

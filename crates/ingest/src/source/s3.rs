@@ -57,7 +57,7 @@ impl S3 {
                     continue;
                 };
                 let bytes = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-                let place = Place::Object { bucket: bucket.to_owned(), key, etag: object.e_tag };
+                let place = Place::Object { bucket: bucket.to_owned(), key };
                 if !selection.wants(&layout, &place, progress) {
                     continue;
                 }
