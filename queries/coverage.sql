@@ -20,7 +20,7 @@
 --   pending_files: log files that were not read to the end
 --   late_files: log files with an event more than three hours older than the delivery
 --   max_delivery_lag_seconds: longest time from a file's earliest event to its delivery
---   trail_prefixes: what stands before AWSLogs, one per trail
+--   trail_prefixes: what stands before the account in the files' keys, one per trail
 --   several_trails: whether more than one trail delivered: counts of records are then of deliveries, not of events
 --   note: what is suspicious about the account as a whole
 -- pitfall: A region without log files is not a gap: nothing may have happened there. And a trail that records only writes holds

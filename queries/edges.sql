@@ -78,11 +78,15 @@ SELECT
     assumptions,
     distinct_sources,
     cross_account,
-    cross_account AND caller_account_id NOT IN (SELECT account_id FROM held) AS external,
+    cross_account AND caller_held.account_id IS NULL AS external,
     resolved_by,
-    coalesce(first_seen < held_since + $censor_days * INTERVAL '1 day', true) AS first_seen_is_left_censored,
+    coalesce(
+        first_seen < held.held_since + arrow_cast($censor_days * 86400000000, 'Duration(Microsecond)'),
+        true
+    ) AS first_seen_is_left_censored,
     evidence_event_ids
 FROM edges
 LEFT JOIN held ON edges.role_account_id = held.account_id
+LEFT JOIN held AS caller_held ON edges.caller_account_id = caller_held.account_id
 WHERE assumptions > 0
 ORDER BY role, caller, method

@@ -17,7 +17,7 @@
 --   origin: who stands at the root of the chain
 --   origin_kind: what that is
 --   origin_access_key_id: long-term access key at the root of the chain
---   chain: origin → principal of each session down to this one
+--   chain: origin → role, or other principal, of each session down to this one
 --   depth: sessions between the origin and this one
 --   parent_session_id: session that asked for this one
 --   chain_links: how each session of the chain is tied to the one before, from the origin down

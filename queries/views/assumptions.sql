@@ -8,9 +8,10 @@
 --   event_source: service that was called
 --   event_name: call that was made
 --   method: assume_role, chained_role, service, saml, web_identity, assume_root, console_switch or roles_anywhere
---   caller: who took the role, without session: user, role or root ARN, service, provider/subject, or
+--   caller: who took the role, without session: user, role or root ARN, service, provider/subject, certificate, or
 --     account/unique id where the record masks the caller
---   caller_type: kind of the calling identity in the leading record
+--   caller_type: kind of the calling identity: as in the leading record; for a switch without its AssumeRole, of whom
+--     the record names as switching
 --   caller_arn: ARN of the caller, session included; null where no record names it
 --   caller_account_id: account of the caller; null for services and federated callers
 --   caller_principal_id: unique id of the caller; for a role session, role id:session name

@@ -16,7 +16,8 @@
 --   late_files: log files with an event more than three hours older than the delivery
 --   max_delivery_lag_seconds: longest time from a file's earliest event to its delivery; null where the files do not
 --     say when they were delivered
---   trail_prefixes: what stands before AWSLogs in the files' keys, one per trail, "" for nothing
+--   trail_prefixes: what stands before the account in the files' keys, AWSLogs and the organisation included, one
+--     per trail; "" where a file lay in no such folder
 --   several_trails: whether more than one trail delivered this account, region and day: counts of records are
 --     then of deliveries, not of events
 

@@ -41,7 +41,7 @@ struct Setting {
 
 impl Setting {
     fn new(ground: Ground, seed: u64) -> Self {
-        let delivered = Delivered::new(&Spec::small(seed));
+        let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(seed) });
         let scratch = Scratch::new(ground);
         let source = scratch.deliver("source", delivered.objects());
         Self { scratch, delivered, source }

@@ -31,3 +31,5 @@ mod readers;
 mod sources;
 /// Rules about the repository itself.
 mod tidy;
+/// Every view and report, held against the truth of generated organisations.
+mod truth;

@@ -1,7 +1,5 @@
 //! What `ingest` takes and what it leaves out, on a folder and on S3.
 
-use std::path::Path;
-
 use rolecall_testkit::truth::LogFileTruth;
 use rolecall_testkit::{Kind, SESSION_TOKEN_MARK, Spec};
 use serde_json::{Value, json};
@@ -38,7 +36,7 @@ fn done(run: Run) -> Run {
 }
 
 fn sums_equal_the_truth(ground: Ground) {
-    let delivered = Delivered::new(&Spec::small(21));
+    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(21) });
     let scratch = Scratch::new(ground);
     let source = scratch.deliver("source", delivered.objects());
     let lake = scratch.lake("lake");
@@ -88,7 +86,7 @@ fn sums_equal_the_truth_on_s3() {
 type Filter<'a> = (Vec<&'a str>, Box<dyn Fn(&LogFileTruth) -> bool + 'a>);
 
 fn filters(ground: Ground) {
-    let delivered = Delivered::new(&Spec::small(22));
+    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(22) });
     let scratch = Scratch::new(ground);
     let source = scratch.deliver("source", delivered.objects());
     let files = &delivered.truth.files;
@@ -160,25 +158,18 @@ fn a_filter_that_a_path_says_nothing_about() {
 
 #[test]
 fn the_order_of_files_changes_nothing() {
-    let delivered = Delivered::new(&Spec::small(23));
+    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(23) });
     let scratch = Scratch::new(Ground::Folder);
     let source = scratch.deliver("source", delivered.objects());
     let in_order = scratch.lake("in-order");
     done(in_order.ingest([&source]).run());
 
-    let mut paths: Vec<_> = delivered
-        .objects
-        .iter()
-        .filter(|object| object.kind == Kind::Log)
-        .map(|object| Path::new(&source).join(&object.key))
-        .collect();
-    let mut chance = Chance::new();
-    for index in (1..paths.len()).rev() {
-        paths.swap(index, usize::try_from(chance.below(index as u64 + 1)).unwrap());
-    }
+    let mut objects: Vec<_> = delivered.objects().collect();
+    Chance::new().shuffle(&mut objects);
     let shuffled = scratch.lake("shuffled");
-    for part in paths.chunks(paths.len().div_ceil(3)) {
-        done(shuffled.ingest(part).run());
+    for (index, part) in objects.chunks(objects.len().div_ceil(3)).enumerate() {
+        let source = scratch.deliver(&format!("part-{index}"), part.iter().cloned());
+        done(shuffled.ingest([source]).run());
     }
     assert_lake_equals_truth(&shuffled, &delivered.truth);
     assert_same_contents(&shuffled, &in_order);
@@ -273,7 +264,7 @@ fn a_bucket_that_is_not_there() {
 
 #[test]
 fn session_tokens_reach_neither_tables_nor_messages() {
-    let delivered = Delivered::new(&Spec::small(24));
+    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(24) });
     let marked = delivered.objects.iter().filter(|object| object.kind == Kind::Log).any(|object| {
         let mut text = Vec::new();
         let mut decoder = flate2::read::GzDecoder::new(object.bytes.as_slice());

@@ -419,3 +419,46 @@ fn time_text(micros: i64) -> Option<Value> {
     let time = chrono::DateTime::from_timestamp_micros(micros)?;
     Some(json!(time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_delta_reads_them() {
+        assert_eq!(time_text(1), Some(json!("1970-01-01T00:00:00.000001Z")));
+        assert_eq!(time_text(i64::MAX), None);
+        assert_eq!(time_text(i64::MIN), None);
+    }
+
+    #[test]
+    fn partitions_are_written_and_read_alike() {
+        for day in [-719_162, -1, 0, 19_723, 2_932_896] {
+            let text = partition_text(Some(day)).unwrap();
+            assert_eq!(partition_from_text(&text), Some(day), "{text}");
+        }
+        assert_eq!(partition_text(None), None);
+    }
+
+    #[test]
+    fn a_files_name_tells_where_it_is_from() {
+        for origin in [Origin::Batch, Origin::Maintenance, Origin::MaintenanceWithDropped] {
+            let path = new_path(Table::Activity, Some(0), origin);
+            assert_eq!(Origin::of_path(&path), origin, "{path}");
+            assert_eq!(dropped_id(&path).is_some(), origin == Origin::MaintenanceWithDropped);
+        }
+        assert_eq!(
+            Origin::of_path("event_date=2024-01-01/part-00000-x.snappy.parquet"),
+            Origin::Batch
+        );
+    }
+
+    #[test]
+    fn long_texts_stay_out_of_the_log() {
+        let mut bounds = None;
+        widen(&mut bounds, "b".to_owned(), "c".repeat(MAX_STATS_TEXT));
+        assert!(Bounds::Text(bounds.clone()).to_json().is_some());
+        widen(&mut bounds, "a".to_owned(), "d".repeat(MAX_STATS_TEXT + 1));
+        assert!(Bounds::Text(bounds).to_json().is_none());
+    }
+}

@@ -130,6 +130,13 @@ impl Lake {
         &self.stores[index]
     }
 
+    /// So that a test can put a store of its own in a table's place.
+    #[cfg(test)]
+    pub(crate) fn store_mut(&mut self, table: Table) -> &mut TableStore {
+        let index = Table::ALL.into_iter().position(|other| other == table).unwrap_or(0);
+        &mut self.stores[index]
+    }
+
     pub(crate) fn hook(&self) -> &Hook {
         &self.hook
     }

@@ -243,3 +243,37 @@ fn states_of(
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_entries_the_one_that_says_more_wins() {
+        let state = |status, tables: &[Table]| FileState {
+            status,
+            held_by: tables.iter().copied().collect(),
+            content: ContentHash::of("00000000000000aa"),
+        };
+        let complete = state(FileStatus::Complete, &[]);
+        let refused = state(FileStatus::Refused, &[]);
+        let first = state(FileStatus::Pending, &[Table::Activity]);
+        let second = state(FileStatus::Pending, &[Table::IamChanges]);
+        for other in [refused, first, second] {
+            assert_eq!(complete.merge(other), complete);
+            assert_eq!(other.merge(complete), complete);
+        }
+        assert_eq!(refused.merge(first), first);
+        assert_eq!(first.merge(refused), first);
+        let both = first.merge(second);
+        assert!(both.held_by.contains(Table::Activity) && both.held_by.contains(Table::IamChanges));
+    }
+
+    #[test]
+    fn content_is_told_apart_only_where_both_are_known() {
+        let (known, other) = (ContentHash::of(&"ab".repeat(32)), ContentHash::of(&"cd".repeat(32)));
+        assert!(known.differs(other));
+        assert!(!known.differs(ContentHash::of("")));
+        assert!(!known.differs(ContentHash::of(&known.to_string())));
+    }
+}

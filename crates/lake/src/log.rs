@@ -270,3 +270,63 @@ impl fmt::Display for TableSet {
         f.write_str(&self.names().join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use url::Url;
+
+    fn store(table: Table) -> TableStore {
+        TableStore::new(&Url::parse("memory:///lake/").unwrap(), table, &HashMap::new()).unwrap()
+    }
+
+    #[test]
+    fn what_a_commit_says_is_read_back() {
+        let named = |name: &str, date, status, held_by: &[Table]| NamedFile {
+            log_file: name.to_owned(),
+            delivered_date: date,
+            content: ContentHash::of("00000000000000ff and more"),
+            status,
+            held_by: held_by.iter().copied().collect(),
+        };
+        let files = [
+            named("a \"quoted\"\nname", Some(-3), FileStatus::Complete, &[]),
+            named("b", None, FileStatus::Refused, &[]),
+            named("c", Some(7), FileStatus::Pending, &[Table::IamChanges, Table::Activity]),
+        ];
+        let draft = Draft {
+            table: Table::LogFiles,
+            batch: "batch",
+            files: &files,
+            adds: &[],
+            marks: &[(Table::Activity, 4), (Table::IamChanges, 5)],
+            now_millis: 12,
+        };
+        let entry = parse(&store(Table::LogFiles), 3, &draft.to_bytes()).unwrap();
+        assert_eq!(entry.files, files);
+        assert_eq!(entry.batch.as_deref(), Some("batch"));
+        assert_eq!(entry.marks, [(Table::Activity, 4), (Table::IamChanges, 5)]);
+        assert_eq!(entry.timestamp_millis, 12);
+        assert!(!entry.adds && !entry.maintenance);
+    }
+
+    #[test]
+    fn a_commit_of_another_program_is_read_for_what_it_changes() {
+        let table = store(Table::Activity);
+        let bytes = Bytes::from_static(
+            br#"{"remove":{"path":"x.parquet","dataChange":true}}
+{"add":{"path":"y.parquet"}}
+{"domainMetadata":{"domain":"other"}}"#,
+        );
+        let entry = parse(&table, 1, &bytes).unwrap();
+        assert_eq!(entry.removed, ["x.parquet"]);
+        assert!(entry.adds && entry.files.is_empty() && entry.batch.is_none());
+        let raised =
+            Bytes::from_static(br#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7}}"#);
+        assert!(matches!(parse(&table, 2, &raised), Err(LakeError::Foreign { .. })));
+        let torn = Bytes::from_static(br#"{"add":{"path":"#);
+        assert!(matches!(parse(&table, 2, &torn), Err(LakeError::Corrupt { .. })));
+    }
+}

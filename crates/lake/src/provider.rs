@@ -25,7 +25,7 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::physical_optimizer::pruning::PruningPredicate;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use deltalake::kernel::EagerSnapshot;
@@ -173,7 +173,9 @@ impl LakeTable {
             let df_schema = DFSchema::try_from(Arc::clone(&self.schema))?;
             let filter = session.create_physical_expr(filter, &df_schema)?;
             // A filter that cannot be used to skip files is no error: it just skips none.
-            if let Ok(predicate) = PruningPredicate::try_new(filter, Arc::clone(&self.schema))
+            if let Ok(predicate) = PruningPredicateBuilder::new()
+                .with_file_schema(Arc::clone(&self.schema))
+                .try_build(filter)
                 && let Ok(may_match) = predicate.prune(self)
             {
                 for (keep, may_match) in keep.iter_mut().zip(may_match) {

@@ -44,7 +44,7 @@ pub struct LogFileMeta {
     pub sha256: String,
     /// Size as delivered, compressed.
     pub bytes: u64,
-    /// What stands before `AWSLogs` in the key.
+    /// What stands before the account in the key, with `AWSLogs` and the organisation.
     pub trail_prefix: Option<String>,
     /// Account that the path or name carries.
     pub account_id: Option<String>,

@@ -22,6 +22,8 @@ use crate::step::Hook;
 use self::work::Work;
 
 mod commit;
+#[cfg(test)]
+mod tests;
 mod work;
 
 /// How a writer works.
@@ -110,7 +112,7 @@ pub struct Writer {
     state: LakeState,
     options: WriterOptions,
     hook: Hook,
-    /// Days whose ledger partitions were asked for, so that errors name the lake.
+    /// For log lines.
     uri: String,
 }
 

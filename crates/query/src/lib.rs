@@ -1,7 +1,7 @@
 //! Questions and answers over the lake: views, functions, reports, lineage.
 //!
 //! [`Session`] holds the tables of one lake at one version and the views over them; [`Session::sql`]
-//! answers a query, reports are files in `queries/`, and [`who`](who::who) answers for one name. Does
+//! answers a query, [`Reports`] are files in `queries/`, and [`who`] answers for one name. Does
 //! not write anything, does not know where log files came from, and takes "now" as an argument.
 
 mod catalog;
@@ -17,6 +17,7 @@ mod suggest;
 mod switches;
 #[cfg(test)]
 mod tests;
+mod who;
 
 pub use catalog::{Column, Relation, RelationKind};
 pub use error::{Kind, QueryError};
@@ -24,3 +25,4 @@ pub use functions::{FUNCTIONS, FunctionDoc};
 pub use params::{Param, ParamKind, parse_time};
 pub use reports::{Report, ReportColumn, Reports};
 pub use session::{Rows, Session, SessionOptions, Values};
+pub use who::{ChainStep, Fact, NextCommand, ThingKind, WhoAnswer, WhoTable, who};

@@ -16,9 +16,9 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{DataFrame, SQLOptions, SessionContext};
 use datafusion::scalar::ScalarValue;
-use rolecall_lake::schema::Table;
+use rolecall_lake::{LakeReader, Table};
 
 use crate::catalog::{self, Relation};
 use crate::functions::FUNCTIONS;
@@ -88,6 +88,17 @@ impl Session {
         Ok(Self { context, relations })
     }
 
+    /// A session over the tables of a lake, at the versions that `reader` pinned.
+    pub async fn open(reader: &LakeReader, options: SessionOptions) -> Result<Self, QueryError> {
+        let mut tables = HashMap::new();
+        for table in Table::ALL {
+            let provider = reader.table(table.name()).await;
+            let provider = provider.map_err(|error| QueryError::Lake(error.to_string()))?;
+            tables.insert(table.name().to_owned(), provider);
+        }
+        Self::new(tables, options).await
+    }
+
     /// Runs a query that only reads. `values` stand for its `$name` placeholders.
     pub async fn sql(&self, query: &str, values: &Values) -> Result<Rows, QueryError> {
         let frame = self.plan(query, values).await?;
@@ -143,8 +154,7 @@ fn base_context(options: &SessionOptions) -> Result<SessionContext, QueryError> 
         .with_memory_pool(pool)
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
         .build_arc()?;
-    let mut config = SessionConfig::new()
-        .with_information_schema(true)
+    let mut config = LakeReader::session_config()
         .with_default_catalog_and_schema("rolecall", "lake")
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
     if let Some(threads) = options.threads {

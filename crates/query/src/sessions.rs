@@ -69,7 +69,13 @@ async fn compute(context: &SessionContext) -> Result<Vec<RecordBatch>> {
     let index = linking::Index::new(&issues);
     let used = uses::attribute(uses, &issues, &index, &names);
     let chains = chains::walk(&issues, &index, &names);
-    Ok(vec![output::build(&issues, &chains, &used, &held, &names)?])
+    output::build(&rows::Linked {
+        issues: &issues,
+        chains: &chains,
+        used: &used,
+        held: &held,
+        names: &names,
+    })
 }
 
 async fn step(context: &SessionContext, name: &str) -> Result<DataFrame> {

@@ -5,3 +5,4 @@ mod lake;
 mod overviews;
 mod reporting;
 mod using;
+mod whoing;

@@ -3,7 +3,7 @@
 use crate::json::{Obj, array};
 use crate::model::{
     AccountIx, ActIntent, ActIx, Caller, Class, EUROPE, GLOBAL, Issue, RoleIx, SessIx,
-    SessionIntent, SessionKind, Signer, View, World,
+    SessionIntent, SessionKind, View, World,
 };
 use crate::record::{Call, resource};
 use crate::time::{Micros, SECOND, Spelling, iso, localized};
@@ -42,8 +42,6 @@ impl World {
         let mut row = self.caller_row(&caller);
         let message = String::from("The security token included in the request is expired");
         let mut call = self.call(&caller, at, "sts.amazonaws.com", "AssumeRole");
-        // Past its expiry a key proves nothing; principal and creation date still do.
-        call.identity.signer = Signer::BySession(session);
         call.error = Some((String::from("ExpiredToken"), message.clone()));
         call.request =
             Some(Obj::new().str("roleArn", &role_arn).str("roleSessionName", name).end());
@@ -51,7 +49,6 @@ impl World {
         call.version = "1.08";
         row.role_arn_source = Some(String::from("request"));
         row.session_name = Some(name.to_owned());
-        row.open.insert(String::from("session_arn"));
         self.name_role(&mut row, &role_arn);
         row.error_code = Some(String::from("ExpiredToken"));
         row.error_message = Some(message);
@@ -106,10 +103,6 @@ impl World {
         full.user_agent = Some(call.agent.clone());
         call.region.clone_into(&mut full.aws_region);
         full.outcome = String::from("success");
-        // The contract names no role for root; neither column has a single right answer.
-        for column in ["role", "role_account_id", "session_arn"] {
-            full.open.insert(column.to_owned());
-        }
         let copies = self.share(call, &caller, target);
         let unique = self.unique_of(&caller);
         let act = self.push_act(ActIntent::of(full, copies, unique));
@@ -165,6 +158,7 @@ impl World {
         call.agent = String::from("CredHelper/1.4.0 (linux; amd64)");
         call.shows.push((role_id.clone(), role_arn.clone()));
         let mut full = self.machine_row(&caller, &call);
+        full.federated_subject = Some(machine.subject_arn.clone());
         self.name_role(&mut full, &role_arn);
         full.role_id = Some(role_id);
         full.session_name = Some(machine.serial.clone());
@@ -194,17 +188,6 @@ impl World {
         full.user_agent = Some(call.agent.clone());
         call.region.clone_into(&mut full.aws_region);
         full.outcome = String::from("success");
-        // No published record shows this event's identity, so no spelling of the caller is the right
-        // one.
-        for column in [
-            "caller",
-            "caller_arn",
-            "caller_principal_id",
-            "federated_subject",
-            "identity_provider",
-        ] {
-            full.open.insert(column.to_owned());
-        }
         full
     }
 }

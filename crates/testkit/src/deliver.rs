@@ -44,15 +44,6 @@ pub(crate) enum Trail {
     Security,
 }
 
-impl Trail {
-    pub(crate) fn prefix(self) -> Option<&'static str> {
-        match self {
-            Self::Organization => None,
-            Self::Security => Some("security"),
-        }
-    }
-}
-
 /// Whether any trail holds the record at all.
 pub(crate) fn is_delivered(world: &World, record: &Emitted) -> bool {
     !record.lost && is_logged(world, record.account, record.at, record.read_only)

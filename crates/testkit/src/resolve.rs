@@ -100,9 +100,6 @@ fn act(delivered: &Delivered, intent: &ActIntent) -> Option<ActRow> {
             act.source_ip = Some(ip.clone());
             act.user_agent = Some(agent.clone());
             act.source_service = None;
-            for column in ["source_ip", "source_service", "user_agent"] {
-                act.open.insert(column.to_owned());
-            }
         }
     }
     let first = &world.records[lead.0];
@@ -145,9 +142,8 @@ fn mask(delivered: &Delivered, intent: &ActIntent, act: &mut Act, switched: bool
         act.caller_arn.clone_from(&intent.switch_from);
     } else if let Some(arn) = intent.unique.as_deref().and_then(|id| delivered.names.get(id)) {
         act.caller_resolved_by = String::from("principal_id");
+        // No record of the act names the caller, so that its ARN with session stays unknown.
         act.caller = (*arn).to_owned();
-        // Whether a resolved caller also gets an ARN is a matter of taste.
-        act.open.insert(String::from("caller_arn"));
     } else {
         act.caller_resolved_by = String::from("none");
         let account = act.caller_account_id.clone().unwrap_or_default();
@@ -180,25 +176,16 @@ fn switch_only(delivered: &Delivered, intent: &ActIntent, act: &mut Act) {
     act.issued_access_key_id = None;
     act.issued_expiration = None;
     act.duration_seconds = None;
+    // The record's identity is the new session: nothing in it but `SwitchFrom` is the caller's.
+    act.caller_principal_id = None;
     act.mfa = false;
-    act.role_arn_source = Some(String::from("identity"));
     let known = act.role_arn.as_deref().is_some_and(|arn| delivered.arns.contains(arn));
+    // A session's ARN lacks the role's path.
+    act.role_arn = None;
+    act.role_arn_source = None;
     if !known {
         let account = act.role_account_id.clone().unwrap_or_default();
         act.role = Some(format!("{account}/{}", act.role_name.clone().unwrap_or_default()));
-    }
-    // The record's identity is the new session, so these may be read either way.
-    for column in [
-        "role_arn",
-        "role_arn_source",
-        "caller_type",
-        "caller_principal_id",
-        "caller_session_name",
-        "caller_account_id",
-        "cross_account",
-        "mfa",
-    ] {
-        act.open.insert(column.to_owned());
     }
 }
 
@@ -212,8 +199,6 @@ struct Descent {
     kind: &'static str,
     origin_key: Option<String>,
     chain: Vec<String>,
-    /// The parent is seen in use, but its issue is not held.
-    parent_unissued: bool,
 }
 
 /// One row for each session whose issue or use is held.
@@ -245,12 +230,7 @@ pub(crate) fn sessions(
             }
             None if uses.count > 0 => {
                 let mut row = skeleton(delivered, index, intent, &uses);
-                row.access_key_id = row.used_access_key_ids.first().cloned();
-                row.origin_kind = String::from("unknown");
-                row.open.insert(String::from("origin"));
-                row.open.insert(String::from("origin_kind"));
-                row.parent_link = String::from("none");
-                row.link_method = String::from("none");
+                unissued(world, index, intent, &mut row);
                 rows.insert(index, row);
             }
             None => {}
@@ -323,13 +303,11 @@ fn descend(
                         ..descent.clone()
                     }
                 }
-                None => Descent {
-                    parent_unissued: true,
-                    ..match above.kind {
-                        SessionKind::User(_) => direct(caller, "iam_user"),
-                        SessionKind::Root(_) => direct(caller, "root"),
-                        _ => direct(caller, "role_session"),
-                    }
+                // Its issue is not held: the chain begins with it.
+                None => match above.kind {
+                    SessionKind::User(_) => direct(caller, "iam_user"),
+                    SessionKind::Root(_) => direct(caller, "root"),
+                    _ => direct(caller, "role_session"),
                 },
             }
         }
@@ -390,12 +368,30 @@ fn skeleton(delivered: &Delivered, index: SessIx, intent: &SessionIntent, uses: 
         row.role_id = Some(role.id.clone());
         row.session_name = Some(intent.name.clone());
         row.session_arn = Some(arn);
-        if intent.terse {
-            // Only its uses show the id.
-            row.open.insert(String::from("role_id"));
-        }
+    }
+    match intent.kind {
+        SessionKind::Root(account) => row.role_account_id = Some(world.id(account)),
+        SessionKind::Federated(_) => row.session_name = Some(intent.name.clone()),
+        SessionKind::Role(_) | SessionKind::User(_) => {}
     }
     row
+}
+
+/// What is left to say where only uses are held. Their record says who a user or root is; a role
+/// session's origin nothing tells.
+fn unissued(world: &World, index: SessIx, intent: &SessionIntent, row: &mut Session) {
+    row.access_key_id = row.used_access_key_ids.first().cloned();
+    row.origin_kind = String::from(match intent.kind {
+        SessionKind::User(_) => "iam_user",
+        SessionKind::Root(_) => "root",
+        SessionKind::Role(_) | SessionKind::Federated(_) => "unknown",
+    });
+    row.origin = (row.origin_kind != "unknown").then(|| row.principal_arn.clone());
+    row.chain = vec![principal(world, index)];
+    row.parent_link = String::from("none");
+    row.link_method = String::from("none");
+    // There is no issue to tie a use to.
+    (row.uses_by_key, row.uses_by_session) = (0, 0);
 }
 
 /// What the issuing records say.
@@ -417,7 +413,6 @@ fn issued(
             row.caller = Some(act.caller.clone());
             row.caller_resolved_by = Some(act.caller_resolved_by.clone());
             row.parent_access_key_id.clone_from(&act.caller_access_key_id);
-            row.open.extend(act.open.iter().filter(|column| *column == "caller").cloned());
             if *view == View::Switch {
                 row.issued_by = Some(String::from("SwitchRole"));
                 row.expires = None;
@@ -466,19 +461,6 @@ fn trace(
     row.origin_kind = descent.kind.to_owned();
     row.origin_access_key_id.clone_from(&descent.origin_key);
     row.chain.clone_from(&descent.chain);
-    if descent.parent_unissued {
-        // Whether the parent's own row, which has no issue, counts as a link can be seen either way.
-        for column in
-            ["parent_session_id", "parent_link", "depth", "origin", "origin_kind", "chain"]
-        {
-            row.open.insert(column.to_owned());
-        }
-    }
-    if descent.kind == "unknown" {
-        for column in ["origin", "origin_kind", "chain"] {
-            row.open.insert(column.to_owned());
-        }
-    }
     row.link_method = String::from(match (row.uses_by_key, row.uses_by_session) {
         (0, 0) => "none",
         (0, _) => "session",

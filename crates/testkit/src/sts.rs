@@ -1,7 +1,5 @@
 //! The verbs that hand out credentials: each logs its records and notes the act that was meant.
 
-use std::collections::BTreeMap;
-
 use crate::json::{Obj, array, strings, tag_list, tag_map};
 use crate::model::{
     AccountIx, ActIntent, Caller, Class, Dress, GLOBAL, Issue, RecIx, RoleIx, SessIx,
@@ -442,7 +440,7 @@ impl World {
         act.external_id.clone_from(&spec.external_id);
         act.mfa |= spec.serial.is_some();
         act.source_identity.clone_from(&issued.source_identity);
-        act.session_tags = spec.tags.iter().cloned().collect::<BTreeMap<_, _>>();
+        act.session_tags = issued.incoming.iter().chain(&spec.tags).cloned().collect();
         act.session_policy.clone_from(&spec.policy);
         if matches!(spec.caller, Caller::Service(_)) || spec.ip == "AWS Internal" {
             act.source_service = Some(spec.ip.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::deliver::{Item, Plan, Planned, Trail};
+use crate::deliver::{Item, Plan, Planned, Trail, root};
 use crate::files::not_log_files;
 use crate::inventory::{AccessKey, Account, Inventory, Role, User};
 use crate::model::{Class, Emitted, KeyIx, RecIx, SessIx, Signer, View, World};
@@ -33,6 +33,12 @@ impl Uses {
     }
 }
 
+/// What stands before the account in the keys of a trail.
+fn trail_prefix(world: &World, planned: &Planned) -> Option<String> {
+    let root = root(world, planned.trail, planned.account);
+    root.rsplit_once('/').map(|(prefix, _)| prefix.to_owned())
+}
+
 fn widen(first: &mut Option<Micros>, last: &mut Option<Micros>, at: Micros) {
     *first = Some(first.map_or(at, |known| known.min(at)));
     *last = Some(last.map_or(at, |known| known.max(at)));
@@ -57,7 +63,7 @@ impl Tally {
         let mut file = LogFileTruth {
             log_file: planned.name.clone(),
             key: planned.key.clone(),
-            trail_prefix: planned.trail.prefix().map(str::to_owned),
+            trail_prefix: trail_prefix(world, planned),
             account_id: world.id(planned.account),
             aws_region: planned.region.to_owned(),
             delivered_at: planned.delivered_at,

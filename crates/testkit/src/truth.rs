@@ -4,7 +4,7 @@
 //! happen, never from reading a record back. Times are microseconds since the Unix epoch, UTC. Lists
 //! are sorted unless they say otherwise.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,8 @@ pub struct LogFileTruth {
     pub log_file: String,
     /// Full S3 key.
     pub key: String,
-    /// What stands before `AWSLogs/` in the key, without the last slash.
+    /// What stands before the account in the key, without the last slash: with `AWSLogs` and the
+    /// organisation, which tell two trails of one bucket apart.
     pub trail_prefix: Option<String>,
     /// Account in the key and the name.
     pub account_id: String,
@@ -121,7 +122,8 @@ pub struct Act {
     pub method: String,
     /// Who, without session; never empty.
     pub caller: String,
-    /// `userIdentity.type` of the leading copy.
+    /// `userIdentity.type` of the leading copy; for a switch without its AssumeRole, of whom
+    /// `SwitchFrom` names.
     pub caller_type: String,
     /// ARN of the caller, session included.
     pub caller_arn: Option<String>,
@@ -149,7 +151,7 @@ pub struct Act {
     pub role_account_id: Option<String>,
     /// Name of the role, without path.
     pub role_name: Option<String>,
-    /// Unique id of the role, where the answer carries it.
+    /// Unique id of the role, where the record carries it.
     pub role_id: Option<String>,
     /// Name of the new session.
     pub session_name: Option<String>,
@@ -167,7 +169,7 @@ pub struct Act {
     pub mfa: bool,
     /// Source identity of the new session.
     pub source_identity: Option<String>,
-    /// Tags sent with the call; tags that only came in from the parent session are not among them.
+    /// Tags of the new session: those sent with the call, and those that came in from the parent session.
     pub session_tags: BTreeMap<String, String>,
     /// Inline session policy.
     pub session_policy: Option<String>,
@@ -193,8 +195,6 @@ pub struct Act {
     pub cross_account: bool,
     /// Records merged into the row; duplicates do not count.
     pub copies: u64,
-    /// Columns for which more than one answer would be defensible; compare the others only.
-    pub open: BTreeSet<String>,
 }
 
 /// One session: a row of the `sessions` view.
@@ -216,13 +216,13 @@ pub struct Session {
     pub used_access_key_ids: Vec<String>,
     /// ARN of the role.
     pub role_arn: Option<String>,
-    /// Account of the role.
+    /// Account of the role; for AssumeRoot, of the root user.
     pub role_account_id: Option<String>,
     /// Name of the role.
     pub role_name: Option<String>,
     /// Unique id of the role, whether or not the issuing record carries it.
     pub role_id: Option<String>,
-    /// Name of the session.
+    /// Name of the session, of a federated user's too.
     pub session_name: Option<String>,
     /// ARN of the role session.
     pub session_arn: Option<String>,
@@ -253,7 +253,7 @@ pub struct Session {
     pub chain: Vec<String>,
     /// `key` when any use is linked by the issued key, else `session`, else `none`.
     pub link_method: String,
-    /// Uses signed with the issued key.
+    /// Uses signed with the issued key; 0 without an issue, as the next.
     pub uses_by_key: u64,
     /// Uses that only principal and creation date tie to the session.
     pub uses_by_session: u64,
@@ -265,8 +265,6 @@ pub struct Session {
     pub event_count: u64,
     /// Those with an error code.
     pub error_count: u64,
-    /// Columns for which more than one answer would be defensible.
-    pub open: BTreeSet<String>,
 }
 
 /// A caller, a role, and how often the one took the other.
@@ -332,7 +330,7 @@ pub struct Coverage {
     pub last_event_time: Option<Micros>,
     /// Longest time from a file's earliest event to its delivery.
     pub max_lag: Option<Micros>,
-    /// Trail prefixes, `""` for none.
+    /// Trail prefixes.
     pub trail_prefixes: Vec<String>,
 }
 

@@ -91,8 +91,10 @@ SELECT
     END AS method,
     coalesce(
         CASE
+            -- Roles Anywhere sets the certificate's subject as source identity.
+            WHEN event_name = 'CreateSession' THEN coalesce(source_identity, federated_subject)
             WHEN caller_type = 'AWSService' OR (caller_type IS NULL AND caller_arn IS NULL)
-                THEN coalesce(caller_invoked_by, source_service, federated_subject)
+                THEN coalesce(caller_invoked_by, source_service)
             WHEN caller_type IN ('SAMLUser', 'WebIdentityUser')
                 OR event_name IN ('AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity')
                 THEN nullif(concat_ws(
@@ -112,7 +114,12 @@ SELECT
         END,
         'unknown'
     ) AS caller,
-    caller_type,
+    CASE
+        WHEN NOT is_switch THEN caller_type
+        WHEN switch_from LIKE '%:assumed-role/%' THEN 'AssumedRole'
+        WHEN switch_from LIKE '%:user/%' THEN 'IAMUser'
+        WHEN switch_from LIKE '%:root' THEN 'Root'
+    END AS caller_type,
     named_arn AS caller_arn,
     CASE WHEN is_switch THEN arn_account(switch_from)
         ELSE coalesce(caller_account_id, arn_account(resolved_arn)) END AS caller_account_id,

@@ -1,6 +1,8 @@
 -- title: Acts that handed out credentials or made a role session
--- comment: One row per session that the lake saw being issued. A sign-in token that repeats the key it was asked with is
---   no new session. principal_id and principal_arn are what records signed in the session will carry.
+-- comment: One row per session that the lake saw being issued. A user's console sign-in starts a session too, whose key no
+--   record of it shows; that of a role does not, since the role was taken before. A sign-in token that repeats the
+--   key it was asked with is no new session. principal_id and principal_arn are what records signed in the session
+--   will carry.
 
 SELECT
     event_id,
@@ -19,7 +21,7 @@ SELECT
     session_name,
     CASE WHEN session_arn LIKE '%:assumed-role/%' THEN session_arn END AS session_arn,
     CASE
-        WHEN event_name = 'GetSessionToken' THEN caller_principal_id
+        WHEN event_name IN ('GetSessionToken', 'ConsoleLogin') THEN caller_principal_id
         WHEN event_name = 'GetFederationToken' THEN concat_ws(':', caller_account_id, session_name)
         WHEN event_name = 'AssumeRoot' THEN role_account_id
         WHEN role_id IS NOT NULL AND session_name IS NOT NULL THEN concat_ws(':', role_id, session_name)
@@ -27,7 +29,7 @@ SELECT
     coalesce(
         session_arn,
         CASE
-            WHEN event_name = 'GetSessionToken' THEN caller_arn
+            WHEN event_name IN ('GetSessionToken', 'ConsoleLogin') THEN caller_arn
             WHEN event_name <> 'AssumeRoot' THEN NULL
             WHEN target_principal LIKE 'arn:%' THEN target_principal
             ELSE concat('arn:', coalesce(split_part(caller_arn, ':', 2), 'aws'), ':iam::', role_account_id, ':root')
@@ -51,6 +53,7 @@ WHERE outcome = 'success'
         event_name IN (
             'AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'CreateSession', 'SwitchRole'
         )
+        OR (event_name = 'ConsoleLogin' AND caller_type IN ('IAMUser', 'Root'))
         OR (issued_access_key_id IS NOT NULL AND issued_access_key_id IS DISTINCT FROM caller_access_key_id)
     )
 ORDER BY event_time, event_id

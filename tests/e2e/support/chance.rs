@@ -32,6 +32,13 @@ impl Chance {
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
+
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
+        for end in (1..list.len()).rev() {
+            let other = self.below(end as u64 + 1) as usize;
+            list.swap(end, other);
+        }
+    }
 }
 
 impl Drop for Chance {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Bucket, Cmd, Run, bucket};
+use super::{Bucket, Cmd, bucket};
 
 /// Where a test puts its source and its lake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,17 +120,25 @@ impl Lake<'_> {
     /// The answer to a query.
     #[track_caller]
     pub(crate) fn sql(&self, query: &str) -> Vec<Row> {
-        let run = self.run_sql(query).exits(0);
-        match run.json() {
-            Value::Array(rows) => rows
-                .into_iter()
-                .map(|row| match row {
-                    Value::Object(row) => row,
-                    other => panic!("{other} is no row: {run}"),
-                })
-                .collect(),
-            other => panic!("{other} is not rows: {run}"),
-        }
+        rows(self.command("sql").args(["--format", "json", query]))
+    }
+
+    /// The answers to several queries, asked of one process.
+    #[track_caller]
+    pub(crate) fn sql_all(&self, queries: &[&str]) -> Vec<Vec<Row>> {
+        let script: String = queries.iter().map(|query| format!("{query};\n")).collect();
+        let run = self.command("sql").args(["--format", "json"]).stdin(script).run().exits(0);
+        let answers = serde_json::Deserializer::from_slice(&run.stdout).into_iter();
+        let answers: Result<Vec<Vec<Row>>, _> = answers.collect();
+        let answers = answers.unwrap_or_else(|error| panic!("not rows ({error}): {run}"));
+        assert_eq!(answers.len(), queries.len(), "{run}");
+        answers
+    }
+
+    /// The answer of a report.
+    #[track_caller]
+    pub(crate) fn report(&self, name: &str, args: &[&str]) -> Vec<Row> {
+        rows(self.command("report").args(["--format", "json", name]).args(args))
     }
 
     /// The one number that a query answers with.
@@ -142,8 +150,10 @@ impl Lake<'_> {
             .and_then(Value::as_u64)
             .unwrap_or_else(|| panic!("{query}: {rows:?} is not one number"))
     }
+}
 
-    fn run_sql(&self, query: &str) -> Run {
-        self.command("sql").args(["--format", "json", query]).run()
-    }
+#[track_caller]
+fn rows(cmd: Cmd) -> Vec<Row> {
+    let run = cmd.run().exits(0);
+    serde_json::from_slice(&run.stdout).unwrap_or_else(|error| panic!("not rows ({error}): {run}"))
 }

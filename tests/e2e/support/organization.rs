@@ -51,7 +51,7 @@ pub(crate) fn assert_maintained_lake_equals_truth(lake: &Lake<'_>, truth: &Truth
     assert_same_figures(&by_file(figures_of_lake(lake)), &by_file(figures_of_truth(truth)));
     let events = truth.totals.credential_events - truth.duplicates.credential_events;
     let counts =
-        "select count(*) as rows, count(distinct event_id || recipient_account_id) as events
+        "select count(*) as rows, count(distinct event_id || coalesce(recipient_account_id, '')) as events
                   from credential_events";
     let row = &lake.sql(counts)[0];
     assert_eq!((row["rows"].as_u64(), row["events"].as_u64()), (Some(events), Some(events)));

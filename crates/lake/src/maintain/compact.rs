@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::dropped::read_dropped;
-use super::rewrite::{Rewritten, rewrite};
+use super::rewrite::{Rewritten, rewrite, session};
 use super::{MaintainOptions, TableReport};
 use crate::error::{LakeError, Result};
 use crate::files::{NewFile, Origin, partition_text};
@@ -34,6 +34,7 @@ pub(super) async fn table(
         partitions.entry(file.partition).or_default().push(file);
     }
     drop(snapshot);
+    let context = session(options)?;
     let mut report = TableReport::default();
     // Removed since the snapshot, by anyone: what is not there any more cannot be replaced.
     let mut removed: HashSet<String> = HashSet::new();
@@ -44,7 +45,7 @@ pub(super) async fn table(
             continue;
         }
         lake.hook().before(Action::Compact, table);
-        let rewritten = match rewrite(store, partition, &inputs, options).await {
+        let rewritten = match rewrite(&context, store, partition, &inputs, options).await {
             Ok(Some(rewritten)) => rewritten,
             Ok(None) => {
                 report.partitions_skipped += 1;
@@ -91,7 +92,7 @@ fn inputs(table: Table, files: Vec<FileEntry>, options: &MaintainOptions) -> Vec
 }
 
 /// Commits the replacement of `inputs`, whatever is added meanwhile. `false` where another
-/// maintenance has replaced some of them: then the new files are left alone by everyone.
+/// maintenance has replaced some of them: then nothing is replaced.
 async fn replace(
     lake: &Lake,
     cursor: &mut Cursor,

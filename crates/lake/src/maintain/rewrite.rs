@@ -53,24 +53,25 @@ fn numbered(table: Table) -> Option<&'static str> {
 
 /// Rewrites `inputs`, all of one partition. `None` where that would change nothing.
 pub(super) async fn rewrite(
+    context: &SessionContext,
     store: &TableStore,
     partition: Option<i32>,
     inputs: &[FileEntry],
     options: &MaintainOptions,
 ) -> Result<Option<Rewritten>> {
     let table = store.table;
-    let context = session(options)?;
     let provider = LakeTable::new(store, inputs.to_vec(), false)?;
-    context
-        .register_table("input", Arc::new(provider))
-        .map_err(|error| LakeError::bug("register input", error))?;
+    let registered = context
+        .deregister_table("input")
+        .and_then(|_| context.register_table("input", Arc::new(provider)));
+    registered.map_err(|error| LakeError::bug("register input", error))?;
     let mut dropped = dropped_before(store, inputs).await?;
     let rows_dropped = match numbered(table) {
         Some(numbered) => {
             let sql = format!(
                 "SELECT log_file, count(*) FROM ({numbered}) WHERE copy > 1 GROUP BY log_file"
             );
-            let counts = run(&context, table, &sql).await?;
+            let counts = run(context, table, &sql).await?;
             let mut rows_dropped = 0;
             for (log_file, count) in text_counts(&counts) {
                 rows_dropped += count;
@@ -119,7 +120,8 @@ fn origin(dropped: &super::dropped::Dropped) -> Origin {
     if dropped.is_empty() { Origin::Maintenance } else { Origin::MaintenanceWithDropped }
 }
 
-fn session(options: &MaintainOptions) -> Result<SessionContext> {
+/// A session that sorts in bounded memory.
+pub(super) fn session(options: &MaintainOptions) -> Result<SessionContext> {
     let mode = match &options.temp_dir {
         Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
         None => DiskManagerMode::OsTmpDirectory,

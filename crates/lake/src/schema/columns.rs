@@ -338,7 +338,11 @@ pub(super) static LOG_FILES: TableDef = TableDef {
         some("etag", Text, "ETag of the object that was read"),
         some("sha256", Text, "SHA-256 of the file's bytes as delivered, in hex"),
         some("bytes", Count, "Size of the file as delivered, compressed"),
-        some("trail_prefix", Text, "What stands before AWSLogs in the key: tells trails apart"),
+        some(
+            "trail_prefix",
+            Text,
+            "What stands before the account in the key, with AWSLogs: tells trails apart",
+        ),
         some("account_id", Text, "Account that the path or name carries"),
         some("aws_region", Text, "Region that the path or name carries"),
         some("delivered_at", Time, "Delivery time that the name carries"),

@@ -5,4 +5,10 @@
 mod support;
 
 mod basics;
+mod check;
+mod files;
+mod full;
+mod kills;
+mod maintain;
+mod model;
 mod pruning;

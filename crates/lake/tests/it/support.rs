@@ -1,8 +1,11 @@
 //! Files to put into a lake, and questions to ask of it.
 
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
 use rolecall_events::rows::{
@@ -211,39 +214,123 @@ pub(crate) async fn text(lake: &Lake, sql: &str) -> String {
 
 /// Fails unless the lake holds exactly these files, each row once.
 pub(crate) async fn assert_holds<'a>(lake: &Lake, samples: impl IntoIterator<Item = &'a Sample>) {
-    let mut expected: Vec<String> = Vec::new();
+    let session = session(lake).await;
+    let mut expected: [BTreeMap<String, i64>; 4] = Default::default();
     for sample in samples {
-        expected.push(format!(
-            "{} {} {} {}",
-            sample.name,
+        let counts = [
+            1,
             sample.events.len(),
             sample.changes.len(),
-            sample.records()
-        ));
-    }
-    expected.sort();
-    let sql = "
-        SELECT f.log_file || ' ' || coalesce(c.n, 0) || ' ' || coalesce(i.n, 0) || ' '
-               || coalesce(a.n, 0) AS line
-        FROM (SELECT log_file FROM log_files WHERE status = 'complete') f
-        FULL JOIN (SELECT log_file, count(*) AS n FROM credential_events GROUP BY log_file) c
-          ON c.log_file = f.log_file
-        FULL JOIN (SELECT log_file, count(*) AS n FROM iam_changes GROUP BY log_file) i
-          ON i.log_file = f.log_file
-        FULL JOIN (SELECT log_file, sum(event_count) AS n FROM activity GROUP BY log_file) a
-          ON a.log_file = f.log_file";
-    let mut found = Vec::new();
-    for batch in query(lake, sql).await {
-        let lines = cast(batch.column(0), &DataType::Utf8).unwrap();
-        let lines = lines.as_string::<i32>();
-        found.extend((0..lines.len()).map(|row| {
-            if lines.is_null(row) {
-                "rows without ledger entry".to_owned()
-            } else {
-                lines.value(row).to_owned()
+            usize::try_from(sample.records()).unwrap(),
+        ];
+        for (table, count) in expected.iter_mut().zip(counts) {
+            if count > 0 {
+                table.insert(sample.name.clone(), i64::try_from(count).unwrap());
             }
-        }));
+        }
     }
-    found.sort();
-    assert_eq!(found, expected);
+    let held = [
+        "SELECT log_file, count(*) FROM log_files WHERE status = 'complete' GROUP BY log_file",
+        "SELECT log_file, count(*) FROM credential_events GROUP BY log_file",
+        "SELECT log_file, count(*) FROM iam_changes GROUP BY log_file",
+        "SELECT log_file, sum(event_count) FROM activity GROUP BY log_file",
+    ];
+    for (sql, expected) in held.into_iter().zip(expected) {
+        let mut found = BTreeMap::new();
+        for batch in session.sql(sql).await.unwrap().collect().await.unwrap() {
+            let names = batch.column(0).as_string_view();
+            let counts = batch.column(1).as_primitive::<Int64Type>();
+            for row in 0..batch.num_rows() {
+                found.insert(names.value(row).to_owned(), counts.value(row));
+            }
+        }
+        assert_eq!(found, expected, "{sql}");
+    }
+}
+
+type Action = Box<dyn FnOnce() + Send>;
+
+/// Does something once, when a step of a given name is reached.
+#[derive(Clone, Default)]
+pub(crate) struct Trigger(Arc<Mutex<Option<(String, Action)>>>);
+
+impl Trigger {
+    pub(crate) fn hook(&self) -> OnStep {
+        let armed = Arc::clone(&self.0);
+        Arc::new(move |step| {
+            let action = {
+                let mut armed = armed.lock().unwrap();
+                armed.take_if(|(name, _)| *name == step.to_string())
+            };
+            if let Some((_, action)) = action {
+                action();
+            }
+        })
+    }
+
+    pub(crate) fn arm(&self, step: &str, action: impl FnOnce() + Send + 'static) {
+        *self.0.lock().unwrap() = Some((step.to_owned(), Box::new(action)));
+    }
+
+    /// Stops whoever reaches the step, as a kill would.
+    pub(crate) fn kill_at(&self, step: &str) {
+        self.arm(step, || panic!("killed at a step"));
+    }
+
+    /// Whether the step was reached. Disarms.
+    pub(crate) fn was_reached(&self) -> bool {
+        self.0.lock().unwrap().take().is_none()
+    }
+}
+
+/// Runs something to its end, in a world of its own, while the caller waits.
+pub(crate) fn elsewhere<F>(future: F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let thread = std::thread::spawn(move || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(future);
+    });
+    thread.join().unwrap();
+}
+
+/// Commits with a new writer that may be killed. `true` where it came through.
+pub(crate) async fn commit_or_die(uri: &str, hook: OnStep, samples: &[Sample]) -> bool {
+    let (uri, batch) = (uri.to_owned(), batch_of(samples));
+    let task = tokio::spawn(async move {
+        let lake = lake_with(&uri, hook).await;
+        writer_of(&lake).await.commit(batch).await.unwrap();
+    });
+    match task.await {
+        Ok(()) => true,
+        Err(error) => {
+            assert!(error.is_panic());
+            false
+        }
+    }
+}
+
+/// Every step that a commit of files with all kinds of rows goes through.
+pub(crate) fn commit_steps() -> Vec<String> {
+    let mut steps = Vec::new();
+    for action in ["write", "commit"] {
+        for table in Table::ALL {
+            for when in ["before", "after"] {
+                steps.push(format!("{when}:{action}:{table}"));
+            }
+        }
+    }
+    steps
+}
+
+/// Fails unless the check finds nothing wrong and nothing unfinished.
+pub(crate) async fn assert_clean(lake: &Lake) {
+    let report = lake.check().await.unwrap();
+    assert!(report.clean, "{:?}", report.problems);
+    assert_eq!(report.unlisted, []);
 }

@@ -40,13 +40,11 @@ pub(super) enum CallerKind {
     Saml,
     WebIdentity,
     IdentityCenter,
-    RolesAnywhere,
-    /// A federated user whose own session is not in the lake.
-    FederatedUser,
     /// Masked, and named nowhere in the lake.
     Account,
     /// A role session that is not linked to its issue.
     RoleSession,
+    /// Named, but of none of these kinds: the holder of a certificate, for one.
     Unknown,
 }
 
@@ -59,8 +57,6 @@ impl CallerKind {
             Self::Saml => "saml",
             Self::WebIdentity => "web_identity",
             Self::IdentityCenter => "identity_center",
-            Self::RolesAnywhere => "roles_anywhere",
-            Self::FederatedUser => "federated_user",
             Self::Account => "account",
             Self::RoleSession => "role_session",
             Self::Unknown => "unknown",
@@ -197,7 +193,7 @@ impl Callers {
             (Some("AssumeRoleWithWebIdentity"), _) | (_, Some("WebIdentityUser")) => {
                 CallerKind::WebIdentity
             }
-            (Some("CreateSession"), _) => CallerKind::RolesAnywhere,
+            (Some("CreateSession"), _) => CallerKind::Unknown,
             (_, Some("AWSService")) => CallerKind::Service,
             (_, Some("IdentityCenterUser")) => CallerKind::IdentityCenter,
             (_, Some("Root")) => CallerKind::Root,
@@ -210,7 +206,6 @@ impl Callers {
         match self.arn.get(row) {
             Some(arn) if arn.contains(":user/") => CallerKind::IamUser,
             Some(arn) if arn.ends_with(":root") => CallerKind::Root,
-            Some(arn) if arn.contains(":federated-user/") => CallerKind::FederatedUser,
             Some(arn) if arn.contains(":assumed-role/") || arn.contains(":role/") => {
                 CallerKind::RoleSession
             }

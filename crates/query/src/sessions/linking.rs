@@ -1,14 +1,14 @@
 //! Which issued session a record was signed in.
 //!
-//! By access key, within the session's life and for the same role: key ids come back after a while,
-//! so a key alone proves nothing. Else by principal and creation date: the console and Identity
+//! By access key, for the same role and with the session's creation date or within its life: key ids
+//! come back after a while, so a key alone proves nothing. Else by principal and creation date: the console and Identity
 //! Center use other keys than the issuing record shows, and records made by a service on a session's
 //! behalf carry no key at all.
 
 use std::collections::HashMap;
 
 use super::issues::{Issue, Issues};
-use super::names::Name;
+use super::names::{Name, Names};
 
 /// Clocks of different services may disagree by this much.
 const SLACK_MICROS: i64 = 2_000_000;
@@ -29,6 +29,23 @@ pub(super) struct Subject {
     pub(super) created: Option<i64>,
     /// When the signing was seen.
     pub(super) at: i64,
+}
+
+impl Subject {
+    /// What two sightings of one session say together, whichever came first.
+    pub(super) fn with(&self, other: &Self, names: &Names) -> Self {
+        Self {
+            key: names.min(self.key, other.key),
+            principal_id: names.min(self.principal_id, other.principal_id),
+            account: names.min(self.account, other.account),
+            role_account: names.min(self.role_account, other.role_account),
+            role_name: names.min(self.role_name, other.role_name),
+            role_id: names.min(self.role_id, other.role_id),
+            session_name: names.min(self.session_name, other.session_name),
+            created: self.created.or(other.created),
+            at: self.at.min(other.at),
+        }
+    }
 }
 
 /// What a subject was linked to.
@@ -92,17 +109,18 @@ impl<'a> Index<'a> {
     }
 
     fn by_key(&self, subject: &Subject, with_key: &[usize]) -> Link {
-        let alive = with_key.iter().copied().filter(|&at| {
+        let own = with_key.iter().copied();
+        let own: Vec<_> = own.filter(|&at| same_owner(subject, &self.issues[at].session)).collect();
+        // With the creation date, the key is proven even where the session has expired and the call failed.
+        let made_then = |at: &usize| self.gap(*at, subject.created).is_some();
+        let exact: Vec<_> = own.iter().copied().filter(made_then).collect();
+        let alive = own.into_iter().filter(|&at| {
             let issue = &self.issues[at];
             let end = issue.expires.unwrap_or(issue.time.saturating_add(LONGEST_LIFE_MICROS));
             issue.time - SLACK_MICROS <= subject.at
                 && subject.at <= end.saturating_add(SLACK_MICROS)
-                && same_owner(subject, &issue.session)
         });
-        let alive: Vec<_> = alive.collect();
-        let made_then = |at: &usize| self.gap(*at, subject.created).is_some();
-        let exact: Vec<_> = alive.iter().copied().filter(made_then).collect();
-        let best = if exact.is_empty() { alive } else { exact };
+        let best = if exact.is_empty() { alive.collect() } else { exact };
         // The latest issue: the same key again means that the earlier session is over.
         self.agreed(&best, best.last().copied()).map_or(Link::None, |found| match found {
             Some(at) => Link::Key(at),

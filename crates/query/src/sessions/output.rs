@@ -9,11 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::error::Result;
 
-use super::chains::{Chain, Held};
-use super::issues::Issues;
-use super::names::Names;
-use super::rows::{Row, rows};
-use super::uses::Used;
+use super::rows::{Linked, Row};
 
 /// The kinds of column that the view has.
 #[derive(Debug, Clone, Copy)]
@@ -85,11 +81,11 @@ pub(super) const COLUMNS: [(&str, Kind, &str); 45] = [
     (
         "origin_kind",
         Text,
-        "iam_user, root, service, saml, web_identity, identity_center, roles_anywhere, federated_user, \
-         account (masked), role_session (its own issue is not in the lake) or unknown",
+        "iam_user, root, service, saml, web_identity, identity_center, account (masked), \
+         role_session (its own issue is not in the lake) or unknown",
     ),
     ("origin_access_key_id", Text, "long-term access key at the root of the chain"),
-    ("chain", Text, "origin → principal of each session down to this one"),
+    ("chain", Text, "origin → role, or other principal, of each session down to this one"),
     (
         "chain_links",
         TextList,
@@ -136,16 +132,25 @@ pub(super) fn schema() -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// Rows that are made at a time: before they are columns they take several times the memory.
+const BATCH_ROWS: usize = 8_192;
+
 /// One row per issue, by time and event id; then the sessions without issue, by first use.
-pub(super) fn build(
-    issues: &Issues,
-    chains: &[Chain],
-    used: &Used,
-    held: &Held,
-    names: &Names,
-) -> Result<RecordBatch> {
-    let rows = rows(issues, chains, used, held, names);
-    let columns = COLUMNS.iter().map(|(name, kind, _)| column(name, *kind, &rows));
+pub(super) fn build(linked: &Linked<'_>) -> Result<Vec<RecordBatch>> {
+    let positions: Vec<_> = (0..linked.issues.list.len()).collect();
+    let issued = positions
+        .chunks(BATCH_ROWS)
+        .map(|chunk| batch(&chunk.iter().map(|at| linked.issued_row(*at)).collect::<Vec<_>>()));
+    let unissued = linked.unissued();
+    let unissued = unissued.chunks(BATCH_ROWS).map(|chunk| {
+        let rows = chunk.iter().map(|(id, session)| linked.unissued_row(id, session));
+        batch(&rows.collect::<Vec<_>>())
+    });
+    issued.chain(unissued).collect()
+}
+
+fn batch(rows: &[Row<'_>]) -> Result<RecordBatch> {
+    let columns = COLUMNS.iter().map(|(name, kind, _)| column(name, *kind, rows));
     Ok(RecordBatch::try_new(schema(), columns.collect())?)
 }
 

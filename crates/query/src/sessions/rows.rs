@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use super::chains::{Chain, Held, Parent};
-use super::issues::{CallerKind, Issue, Issues};
-use super::linking::Link;
+use super::issues::{CallerKind, Issues};
 use super::names::{Name, Names};
 use super::uses::{Unissued, Use, Used};
 
@@ -45,221 +44,211 @@ impl<'a> Row<'a> {
     }
 }
 
-/// One row per issue, by time and event id; then the sessions without issue, by first use.
-pub(super) fn rows<'a>(
-    issues: &'a Issues,
-    chains: &[Chain],
-    used: &'a Used,
-    held: &Held,
-    names: &'a Names,
-) -> Vec<Row<'a>> {
-    let mut rows = Vec::with_capacity(issues.list.len() + used.unissued.len());
-    for (at, (issue, chain)) in issues.list.iter().zip(chains).enumerate() {
-        let used = used.issued.get(&at);
-        let mut row = issued(issue, used, names);
-        set_chain(&mut row, issue, (chain, chains), issues, held, names);
-        set_use(&mut row, used, names);
-        rows.push(row);
+/// Everything that is known of the sessions, to make rows of.
+pub(super) struct Linked<'a> {
+    pub(super) issues: &'a Issues,
+    /// By position in `issues`.
+    pub(super) chains: &'a [Chain],
+    pub(super) used: &'a Used,
+    pub(super) held: &'a Held,
+    pub(super) names: &'a Names,
+}
+
+impl<'a> Linked<'a> {
+    /// Sessions without issue by first use, each with the name it is given.
+    pub(super) fn unissued(&self) -> Vec<(String, &'a Unissued)> {
+        let named = self.used.unissued.iter().map(|session| (self.unissued_id(session), session));
+        let mut named: Vec<_> = named.collect();
+        named.sort_by(|a, b| (a.1.used.first, &a.0).cmp(&(b.1.used.first, &b.0)));
+        named
     }
-    let mut unissued: Vec<_> =
-        used.unissued.iter().map(|session| unissued_row(session, held, names)).collect();
-    unissued.sort_by_cached_key(|row| {
-        (row.number("first_used"), row.text("session_id").map(str::to_owned))
-    });
-    rows.extend(unissued);
-    rows
-}
 
-fn issued<'a>(issue: &'a Issue, used: Option<&'a Use>, names: &'a Names) -> Row<'a> {
-    let mut row = Row::default();
-    let session = &issue.session;
-    let role_id = session.role_id.or(used.and_then(|used| used.role_id)).or(issue.known_role_id);
-    let principal_arn = issue.principal_arn.or(used.and_then(|used| used.principal_arn));
-    let source_identity = issue.source_identity.or(used.and_then(|used| used.source_identity));
-    let is_role = session.role_name.is_some();
-    for (name, value) in [
-        ("session_id", Some(issue.event_id)),
-        ("issued_event_id", Some(issue.event_id)),
-        ("issued_by", issue.event_name),
-        ("method", issue.method),
-        ("access_key_id", session.key),
-        ("role", issue.role),
-        ("role_arn", issue.role_arn.or(used.and_then(|used| used.role_arn))),
-        ("role_account_id", session.role_account),
-        ("role_name", session.role_name),
-        ("role_id", role_id.filter(|_| is_role)),
-        ("session_name", session.session_name),
-        ("session_arn", issue.session_arn),
-        ("principal_arn", principal_arn),
-        ("caller", issue.caller),
-        ("caller_resolved_by", issue.caller_resolved_by),
-        ("source_identity", source_identity),
-        ("parent_access_key_id", issue.caller_session.key),
-    ] {
-        row.set(name, names.get(value));
+    /// The row of the issue at a position.
+    pub(super) fn issued_row(&self, at: usize) -> Row<'a> {
+        let (issue, used) = (&self.issues.list[at], self.used.issued.get(&at));
+        let session = &issue.session;
+        let role_id = session.role_id.or(used.and_then(|used| used.role_id));
+        let mut row = Row::default();
+        for (name, value) in [
+            ("session_id", Some(issue.event_id)),
+            ("issued_event_id", Some(issue.event_id)),
+            ("issued_by", issue.event_name),
+            ("method", issue.method),
+            ("access_key_id", session.key),
+            ("role", issue.role),
+            ("role_arn", issue.role_arn.or(used.and_then(|used| used.role_arn))),
+            ("role_account_id", session.role_account),
+            ("role_name", session.role_name),
+            ("role_id", session.role_name.and(role_id.or(issue.known_role_id))),
+            ("session_name", session.session_name),
+            ("session_arn", issue.session_arn),
+            ("principal_arn", issue.principal_arn.or(used.and_then(|used| used.principal_arn))),
+            ("caller", issue.caller),
+            ("caller_resolved_by", issue.caller_resolved_by),
+            (
+                "source_identity",
+                issue.source_identity.or(used.and_then(|used| used.source_identity)),
+            ),
+            ("parent_access_key_id", issue.caller_session.key),
+        ] {
+            row.set(name, self.names.get(value));
+        }
+        row.set_list("issued_event_ids", &issue.event_ids, self.names);
+        row.set_number("issued_time", Some(issue.time));
+        row.set_number("expires", issue.expires);
+        self.set_chain(&mut row, &self.chains[at]);
+        self.set_use(&mut row, used);
+        row
     }
-    row.set_list("issued_event_ids", &issue.event_ids, names);
-    row.set_number("issued_time", Some(issue.time));
-    row.set_number("expires", issue.expires);
-    row
-}
 
-fn set_chain<'a>(
-    row: &mut Row<'a>,
-    issue: &'a Issue,
-    (chain, chains): (&Chain, &[Chain]),
-    issues: &'a Issues,
-    held: &Held,
-    names: &'a Names,
-) {
-    let first = &issues.list[chain.first()];
-    let parent = chain.parent.issue().map(|at| issues.list[at].event_id);
-    let origin_key = names.get(first.caller_session.key).filter(|key| key.starts_with("AKIA"));
-    let reason = chain.cut.or_else(|| missing_parent(first, chain, held, issues));
-    row.set("parent_session_id", names.get(parent));
-    row.set("parent_link", Some(chain.parent.as_str()));
-    row.set_number("depth", i64::try_from(chain.depth()).ok());
-    row.set("origin", names.get(first.caller));
-    row.set("origin_kind", Some(first.caller_kind.as_str()));
-    row.set("origin_access_key_id", origin_key);
-    row.set("unlinked_reason", reason);
-    row.set("root_session_id", names.get(Some(first.event_id)));
-    row.set_number("chain_started", Some(first.time));
-    row.set_number("revisits_role", Some(i64::from(revisits_role(chain, issues))));
-    let links = chain.sessions.iter().rev().map(|at| chains[*at].parent.as_str());
-    row.lists.push(("chain_links", links.collect()));
-    let keys = chain.sessions.iter().rev().map(|at| issues.list[*at].session.key);
-    let keys = std::iter::once(first.caller_session.key).chain(keys);
-    row.lists.push(("chain_access_key_ids", keys.filter_map(|key| names.get(key)).collect()));
-    debug_assert!(chain.sessions.first().is_some_and(|at| std::ptr::eq(&issues.list[*at], issue)));
-    let principals = chain.sessions.iter().rev().map(|at| {
-        let issue = &issues.list[*at];
-        names.get(issue.principal_arn.or(issue.role)).unwrap_or("?")
-    });
-    let hops: Vec<_> = names.get(first.caller).into_iter().chain(principals).collect();
-    row.texts.push(("chain", Cow::Owned(hops.join(" → "))));
-}
-
-/// Role juggling: a chain that comes back to a role renews itself beyond any session's longest life.
-fn revisits_role(chain: &Chain, issues: &Issues) -> bool {
-    let role = |at: &usize| {
-        let session = &issues.list[*at].session;
-        session.role_name.map(|name| (session.role_account, name))
-    };
-    let roles: Vec<_> = chain.sessions.iter().filter_map(role).collect();
-    roles.iter().enumerate().any(|(at, role)| roles[..at].contains(role))
-}
-
-/// Why the chain's first caller, a session, has no issue of its own; `None` if it is no session.
-fn missing_parent(
-    first: &Issue,
-    chain: &Chain,
-    held: &Held,
-    issues: &Issues,
-) -> Option<&'static str> {
-    let caller = &first.caller_session;
-    debug_assert!(chain.first() < issues.list.len());
-    match first.caller_kind {
-        CallerKind::RoleSession => Some(held.why_unissued(caller, Link::None, true)),
-        CallerKind::FederatedUser => Some(held.why_unissued(caller, Link::None, true)),
-        CallerKind::Account => Some("other_account"),
-        _ => None,
+    fn set_chain(&self, row: &mut Row<'a>, chain: &Chain) {
+        let names = self.names;
+        let issue = |at: &usize| &self.issues.list[*at];
+        let downwards = || chain.sessions.iter().rev();
+        let first = issue(&chain.first());
+        let parent = chain.parent.issue().map(|at| issue(&at).event_id);
+        let origin_key = names.get(first.caller_session.key).filter(|key| key.starts_with("AKIA"));
+        row.set("parent_session_id", names.get(parent));
+        row.set("parent_link", Some(chain.parent.as_str()));
+        row.set_number("depth", i64::try_from(chain.depth()).ok());
+        row.set("origin", names.get(first.caller));
+        row.set("origin_kind", Some(first.caller_kind.as_str()));
+        row.set("origin_access_key_id", origin_key);
+        row.set("unlinked_reason", chain.cut.or_else(|| self.missing_parent(chain.first())));
+        row.set("root_session_id", names.get(Some(first.event_id)));
+        row.set_number("chain_started", Some(first.time));
+        row.set_number("revisits_role", Some(i64::from(self.revisits_role(chain))));
+        let links = downwards().map(|at| self.chains[*at].parent.as_str());
+        row.lists.push(("chain_links", links.collect()));
+        let keys = downwards().map(|at| issue(at).session.key);
+        let keys = std::iter::once(first.caller_session.key).chain(keys);
+        row.lists.push(("chain_access_key_ids", keys.filter_map(|key| names.get(key)).collect()));
+        let mut hops: Vec<_> = names.get(first.caller).into_iter().collect();
+        for issue in downwards().map(issue) {
+            let hop = names.get(issue.role.or(issue.principal_arn)).unwrap_or("?");
+            // A user that trades one credential for another stays one hop; a role that takes itself
+            // is two.
+            if issue.role.is_some() || hops.last() != Some(&hop) {
+                hops.push(hop);
+            }
+        }
+        row.texts.push(("chain", Cow::Owned(hops.join(ARROW))));
     }
-}
 
-fn set_use<'a>(row: &mut Row<'a>, used: Option<&'a Use>, names: &'a Names) {
-    let Some(used) = used else {
+    /// Role juggling: a chain that comes back to a role renews itself beyond any session's longest
+    /// life.
+    fn revisits_role(&self, chain: &Chain) -> bool {
+        let role = |at: &usize| {
+            let session = &self.issues.list[*at].session;
+            session.role_name.map(|name| (session.role_account, name))
+        };
+        let roles: Vec<_> = chain.sessions.iter().filter_map(role).collect();
+        roles.iter().enumerate().any(|(at, role)| roles[..at].contains(role))
+    }
+
+    /// Why the caller of a chain's first session, if itself a session, has no issue in the lake.
+    fn missing_parent(&self, first: usize) -> Option<&'static str> {
+        let issue = &self.issues.list[first];
+        match (issue.caller_kind, self.chains[first].parent) {
+            (CallerKind::RoleSession, Parent::None(link)) => {
+                Some(self.held.why_unissued(&issue.caller_session, link, true))
+            }
+            (CallerKind::Account, _) => Some("other_account"),
+            _ => None,
+        }
+    }
+
+    fn set_use(&self, row: &mut Row<'a>, used: Option<&'a Use>) {
+        let Some(used) = used else {
+            row.set("link_method", Some("none"));
+            for count in ["event_count", "error_count", "uses_by_key", "uses_by_session"] {
+                row.set_number(count, Some(0));
+            }
+            return;
+        };
+        let by_key = used.records - used.records_by_session;
+        row.set("link_method", Some(if by_key > 0 { "key" } else { "session" }));
+        row.set_number("uses_by_key", Some(by_key));
+        row.set_number("uses_by_session", Some(used.records_by_session));
+        self.set_done(row, used);
+    }
+
+    fn set_done(&self, row: &mut Row<'a>, used: &'a Use) {
+        row.set_number("first_used", Some(used.first));
+        row.set_number("last_used", Some(used.last));
+        row.set_number("event_count", Some(used.records));
+        row.set_number("error_count", Some(used.errors));
+        row.set_list("used_access_key_ids", &used.keys, self.names);
+        row.set_list("services", &used.services, self.names);
+        row.set_list("source_ips", &used.addresses, self.names);
+        row.set_list("user_agents", &used.agents, self.names);
+        row.set("sample_event_id", self.names.get(used.sample.map(|(_, sample)| sample)));
+    }
+
+    /// The row of a session without issue.
+    pub(super) fn unissued_row(&self, id: &'a str, session: &'a Unissued) -> Row<'a> {
+        let Unissued { subject, link, used } = session;
+        let names = self.names;
+        let principal_arn = names.get(used.principal_arn);
+        let mut row = Row::default();
+        row.set("session_id", Some(id));
+        for (name, value) in [
+            ("access_key_id", subject.key),
+            ("role_arn", used.role_arn),
+            ("role_account_id", subject.role_account),
+            ("role_name", subject.role_name),
+            ("role_id", subject.role_id),
+            ("session_name", subject.session_name),
+            ("session_arn", subject.role_name.and(used.principal_arn)),
+            ("principal_arn", used.principal_arn),
+            ("source_identity", used.source_identity),
+        ] {
+            row.set(name, names.get(value));
+        }
+        let named = |name| format!("{}/{}", names.get(subject.role_account).unwrap_or("?"), name);
+        let role = match names.get(used.role_arn) {
+            Some(arn) => Some(Cow::Borrowed(arn)),
+            None => names.get(subject.role_name).map(|name| Cow::Owned(named(name))),
+        };
+        row.texts.extend(role.clone().map(|role| ("role", role)));
+        // A user's or root's own session: the record itself says who it is.
+        let (origin, origin_kind) = match names.get(used.principal_type) {
+            Some("IAMUser") => (principal_arn, CallerKind::IamUser),
+            Some("Root") => (principal_arn, CallerKind::Root),
+            _ => (None, CallerKind::Unknown),
+        };
+        let reason = self.held.why_unissued(subject, *link, origin.is_none());
+        row.set("parent_link", Some(Parent::None(*link).as_str()));
+        row.set("origin", origin);
+        row.set("origin_kind", Some(origin_kind.as_str()));
         row.set("link_method", Some("none"));
-        for count in ["event_count", "error_count", "uses_by_key", "uses_by_session"] {
-            row.set_number(count, Some(0));
+        row.set("unlinked_reason", Some(reason));
+        row.set_number("issued_time", subject.created);
+        row.set_number("chain_started", subject.created);
+        for zero in ["depth", "revisits_role", "uses_by_key", "uses_by_session"] {
+            row.set_number(zero, Some(0));
         }
-        return;
-    };
-    let by_key = used.records - used.records_by_session;
-    row.set("link_method", Some(if by_key > 0 { "key" } else { "session" }));
-    row.set_number("uses_by_key", Some(by_key));
-    row.set_number("uses_by_session", Some(used.records_by_session));
-    set_done(row, used, names);
+        row.lists.push(("chain_links", vec!["none"]));
+        row.lists.push(("chain_access_key_ids", names.get(subject.key).into_iter().collect()));
+        row.texts.extend(role.or(principal_arn.map(Cow::Borrowed)).map(|own| ("chain", own)));
+        self.set_done(&mut row, used);
+        row
+    }
+
+    /// A name for a session that no event names: the same for the same session, whatever else the
+    /// lake holds.
+    fn unissued_id(&self, session: &Unissued) -> String {
+        let subject = &session.subject;
+        let text = |name: Option<Name>| self.names.get(name).unwrap_or_default().to_owned();
+        let created = subject.created.map(|created| created.to_string()).unwrap_or_default();
+        let account = text(subject.role_account.or(subject.account));
+        let parts = [text(subject.key), text(subject.principal_id), account, created];
+        format!("unissued:{:032x}", fnv1a(parts.join("\u{1f}").as_bytes()))
+    }
 }
 
-fn set_done<'a>(row: &mut Row<'a>, used: &'a Use, names: &'a Names) {
-    row.set_number("first_used", Some(used.first));
-    row.set_number("last_used", Some(used.last));
-    row.set_number("event_count", Some(used.records));
-    row.set_number("error_count", Some(used.errors));
-    row.set_list("used_access_key_ids", &used.keys, names);
-    row.set_list("services", &used.services, names);
-    row.set_list("source_ips", &used.addresses, names);
-    row.set_list("user_agents", &used.agents, names);
-    row.set("sample_event_id", names.get(used.sample.map(|(_, sample)| sample)));
-}
-
-fn unissued_row<'a>(session: &'a Unissued, held: &Held, names: &'a Names) -> Row<'a> {
-    let Unissued { subject, link, used } = session;
-    let mut row = Row::default();
-    let kind = names.get(used.principal_type);
-    let is_role = subject.role_name.is_some();
-    let principal_arn = names.get(used.principal_arn);
-    row.texts.push(("session_id", Cow::Owned(unissued_id(session, names))));
-    for (name, value) in [
-        ("access_key_id", subject.key),
-        ("role_arn", used.role_arn),
-        ("role_account_id", subject.role_account),
-        ("role_name", subject.role_name),
-        ("role_id", subject.role_id),
-        ("session_name", subject.session_name),
-        ("principal_arn", used.principal_arn),
-        ("source_identity", used.source_identity),
-    ] {
-        row.set(name, names.get(value));
-    }
-    row.set("session_arn", principal_arn.filter(|_| is_role));
-    match (used.role_arn, subject.role_name) {
-        (Some(arn), _) => row.set("role", names.get(Some(arn))),
-        (None, Some(name)) => {
-            let account = names.get(subject.role_account).unwrap_or("?");
-            let role = format!("{account}/{}", names.text(name));
-            row.texts.push(("role", Cow::Owned(role)));
-        }
-        (None, None) => {}
-    }
-    // A user's or root's own session: the record itself says who it is.
-    let (origin, origin_kind) = match kind {
-        Some("IAMUser") => (principal_arn, CallerKind::IamUser),
-        Some("Root") => (principal_arn, CallerKind::Root),
-        _ => (None, CallerKind::Unknown),
-    };
-    let reason = held.why_unissued(subject, *link, origin.is_none());
-    row.set("parent_link", Some(Parent::None(*link).as_str()));
-    row.set("origin", origin);
-    row.set("origin_kind", Some(origin_kind.as_str()));
-    row.set("link_method", Some("none"));
-    row.set("unlinked_reason", Some(reason));
-    row.set_number("issued_time", subject.created);
-    row.set_number("chain_started", subject.created);
-    row.set_number("depth", Some(0));
-    row.set_number("revisits_role", Some(0));
-    row.lists.push(("chain_links", vec!["none"]));
-    row.lists.push(("chain_access_key_ids", names.get(subject.key).into_iter().collect()));
-    for count in ["uses_by_key", "uses_by_session"] {
-        row.set_number(count, Some(0));
-    }
-    let hops: Vec<_> = origin.into_iter().chain(principal_arn).collect();
-    row.texts.push(("chain", Cow::Owned(hops.join(" → "))));
-    set_done(&mut row, used, names);
-    row
-}
-
-/// A name for a session that no event names: the same for the same session, whatever else the lake
-/// holds.
-fn unissued_id(session: &Unissued, names: &Names) -> String {
-    let subject = &session.subject;
-    let text = |name: Option<Name>| names.get(name).unwrap_or_default().to_owned();
-    let created = subject.created.map(|created| created.to_string()).unwrap_or_default();
-    let account = text(subject.role_account.or(subject.account));
-    let parts = [text(subject.key), text(subject.principal_id), account, created];
-    format!("unissued:{:032x}", fnv1a(parts.join("\u{1f}").as_bytes()))
-}
+/// Between the hops of a chain.
+const ARROW: &str = " → ";
 
 /// FNV-1a, 128 bits: stable over versions, and no need to withstand an attacker, who could only make
 /// two of their own sessions share a name.

@@ -200,7 +200,7 @@ fn add_unissued(list: &mut BTreeMap<UnissuedKey, Unissued>, new: Unissued, names
         list.insert(key, new);
         return;
     };
-    known.subject.at = known.subject.at.min(new.subject.at);
+    known.subject = known.subject.with(&new.subject, names);
     if known.link == Link::None || new.link == Link::Ambiguous {
         known.link = new.link;
     }
@@ -221,7 +221,7 @@ fn join_keyless(list: BTreeMap<UnissuedKey, Unissued>, names: &Names) -> Vec<Uni
         let home = keyed.get(&session(&key)).filter(|homes| homes.len() == 1);
         match home.and_then(|homes| whole.get_mut(&homes[0])) {
             Some(home) => {
-                home.subject.at = home.subject.at.min(part.subject.at);
+                home.subject = home.subject.with(&part.subject, names);
                 home.used.add(part.used, names);
             }
             None => {

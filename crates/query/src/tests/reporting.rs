@@ -1,7 +1,6 @@
 //! The reports, and what a session says about itself.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use super::lake::{DEV, PROD, Row, TestLake, at, event, table_text, used};
 use crate::{QueryError, Reports, Values};
@@ -85,8 +84,7 @@ async fn run(lake: &TestLake, report: &str, given: &[(&str, &str)], columns: &st
     let given: BTreeMap<_, _> =
         given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let mut answers = Vec::new();
-    for order in 0..3 {
-        let session = lake.session(order).await;
+    for session in lake.sessions().await {
         let rows = session.report(report, &given, at("2026-01-08T00:00:00")).await.unwrap();
         let wanted: Vec<_> = columns.split_whitespace().collect();
         let batches = rows.collect().await.unwrap();
@@ -102,7 +100,8 @@ async fn run(lake: &TestLake, report: &str, given: &[(&str, &str)], columns: &st
 
 #[tokio::test]
 async fn every_report_answers_with_the_columns_that_it_declares() {
-    let session = organisation().session(0).await;
+    let lake = organisation();
+    let session = &lake.sessions().await[0];
     let reports = Reports::built_in().unwrap();
     let names: Vec<_> = reports.list().map(|report| report.name.as_str()).collect();
     assert_eq!(names, ["assumptions", "coverage", "denied", "edges", "lineage"]);
@@ -226,7 +225,8 @@ async fn a_users_folder_adds_reports_and_names_mistakes() {
     );
     write("notes.txt", "no report");
     let reports = Reports::built_in().unwrap().with_folder(folder.path()).unwrap();
-    let session = organisation().session(0).await;
+    let lake = organisation();
+    let session = &lake.sessions().await[0];
     let given = BTreeMap::from([("key".to_owned(), "AKIAANN".to_owned())]);
     let rows = session.report(reports.get("mine").unwrap(), &given, 0).await.unwrap();
     assert_eq!(table_text(&rows.collect().await.unwrap()), "1");
@@ -245,7 +245,8 @@ async fn a_users_folder_adds_reports_and_names_mistakes() {
 
 #[tokio::test]
 async fn every_column_of_every_view_is_explained() {
-    let session = organisation().session(0).await;
+    let lake = organisation();
+    let session = &lake.sessions().await[0];
     let names: Vec<_> = session.describe().iter().map(|relation| relation.name.as_str()).collect();
     assert_eq!(
         names,
@@ -277,7 +278,8 @@ async fn every_column_of_every_view_is_explained() {
 
 #[tokio::test]
 async fn mistakes_in_sql_are_explained_and_writes_refused() {
-    let session = organisation().session(0).await;
+    let lake = organisation();
+    let session = &lake.sessions().await[0];
     let error = async |query: &str| match session.sql(query, &Values::new()).await {
         Err(error) => error,
         Ok(_) => panic!("{query}"),
@@ -294,19 +296,5 @@ async fn mistakes_in_sql_are_explained_and_writes_refused() {
         "SELECT * FROM acts",
     ] {
         assert!(matches!(error(query).await, QueryError::Sql { .. }), "{query}");
-    }
-}
-
-#[tokio::test]
-async fn timing() {
-    let t = Instant::now();
-    let session = organisation().session(0).await;
-    eprintln!("session {:?}", t.elapsed());
-    for v in ["assumptions", "sessions", "roles", "access_keys", "coverage"] {
-        let t = Instant::now();
-        let r = session.sql(&format!("select * from {v}"), &Values::new()).await.unwrap();
-        eprintln!("{v} planned {:?}", t.elapsed());
-        let n = r.collect().await.unwrap();
-        eprintln!("{v} ran {:?} {}", t.elapsed(), n.len());
     }
 }

@@ -39,7 +39,7 @@ async fn use_is_linked_by_key() {
         )
         .await,
         "long_term_key | AKIAANN | AKIAANN | 1 | ec2.amazonaws.com,s3.amazonaws.com | use-10:10:00 | \
-         arn:aws:iam::111111111111:user/ann → arn:aws:sts::222222222222:assumed-role/Deploy/s"
+         arn:aws:iam::111111111111:user/ann → arn:aws:iam::222222222222:role/Deploy"
     );
 }
 
@@ -194,9 +194,8 @@ async fn a_chain_is_walked_to_the_key_at_its_root() {
     );
     assert_eq!(
         lake.answer("SELECT chain FROM sessions WHERE issued_event_id = 'e4'").await,
-        "arn:aws:iam::111111111111:user/ann → arn:aws:iam::111111111111:user/ann → \
-         arn:aws:sts::111111111111:assumed-role/a/s1 → arn:aws:sts::222222222222:assumed-role/b/s2 → \
-         arn:aws:sts::222222222222:assumed-role/c/s3"
+        "arn:aws:iam::111111111111:user/ann → arn:aws:iam::111111111111:role/a → \
+         arn:aws:iam::222222222222:role/b → arn:aws:iam::222222222222:role/c"
     );
 }
 
@@ -309,5 +308,35 @@ async fn assume_root_is_a_session_of_the_accounts_root() {
     assert_eq!(
         lake.answer("SELECT issued_event_id, principal_arn, link_method, event_count, coalesce(role, '-') FROM sessions").await,
         "e1 | arn:aws:iam::222222222222:root | key | 2 | -"
+    );
+}
+
+#[tokio::test]
+async fn a_console_sign_in_is_the_session_behind_its_switches() {
+    let signed_in = super::lake::at("10:00:00");
+    let lake = TestLake::default()
+        .events([
+            event("login", "10:00:00", "ConsoleLogin")
+                .by_user("ann", "")
+                .without("caller_access_key_id"),
+            event("federated", "10:00:00", "ConsoleLogin").by_role(PROD, "Deploy", "s"),
+            event("sts", "10:05:00", "AssumeRole")
+                .by_user("ann", "ASIACONSOLE")
+                .number("caller_session_created", signed_in)
+                .role(PROD, "Admin", "ann")
+                .issues("ASIA1", "11:00:00"),
+        ])
+        .activity([used("10:01:00", "10:01:00", 3)
+            .key("ASIACONSOLE")
+            .as_user("ann")
+            .number("session_created", signed_in)]);
+    assert_eq!(
+        lake.answer(
+            "SELECT session_id, issued_by, parent_session_id, parent_link, depth, origin_kind, \
+             event_count FROM sessions ORDER BY issued_time"
+        )
+        .await,
+        "login | ConsoleLogin |  | none | 0 | iam_user | 3\n\
+         sts | AssumeRole | login | session | 1 | iam_user | 0"
     );
 }

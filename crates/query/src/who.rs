@@ -1,0 +1,166 @@
+//! Who is behind one name: an access key, a role, a user, a session, an event or an address.
+//!
+//! Recognises what kind of name it is, asks the views, and answers in one screen: who, through which
+//! chain, from where, when, doing what, and how sure that is. The answer is data; how it looks is the
+//! caller's business. Text in it comes from logs and is hostile.
+
+use crate::{QueryError, Session};
+
+mod address;
+mod event;
+mod key;
+mod missing;
+mod principal;
+mod role;
+mod session;
+mod table;
+mod thing;
+mod words;
+
+use self::thing::Thing;
+pub use self::thing::ThingKind;
+
+/// An answer to "who is this?".
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct WhoAnswer {
+    /// What was asked for.
+    pub thing: String,
+    /// What it was taken for.
+    pub kind: ThingKind,
+    /// Whether the lake knows it.
+    pub found: bool,
+    /// The answer in one sentence.
+    pub headline: String,
+    /// What is known, in order of interest.
+    pub facts: Vec<Fact>,
+    /// From the origin down to the thing; empty where there is no chain.
+    pub chain: Vec<ChainStep>,
+    /// Short lists.
+    pub tables: Vec<WhoTable>,
+    /// How sure this is, and what is not known.
+    pub notes: Vec<String>,
+    /// Where to look next.
+    pub next: Vec<NextCommand>,
+}
+
+/// One thing that is known.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Fact {
+    /// What it is about, in a word or two.
+    pub label: String,
+    /// What is known.
+    pub text: String,
+}
+
+/// One step of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ChainStep {
+    /// Who acts from here on.
+    pub principal: String,
+    /// How this came from the step before; empty for the origin.
+    pub how: String,
+    /// When, as text; empty for the origin.
+    pub time: String,
+    /// The session, to ask on about; empty for the origin.
+    pub session_id: String,
+}
+
+/// A short list.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct WhoTable {
+    /// What it lists.
+    pub title: String,
+    /// Column titles.
+    pub columns: Vec<String>,
+    /// Rows of as many cells; absent values are empty.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A command that tells more.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NextCommand {
+    /// The command line, quoted for a shell.
+    pub command: String,
+    /// What it shows.
+    pub shows: String,
+}
+
+impl WhoAnswer {
+    fn new(thing: &Thing) -> Self {
+        Self {
+            thing: thing.text.clone(),
+            kind: thing.kind,
+            found: true,
+            headline: String::new(),
+            facts: Vec::new(),
+            chain: Vec::new(),
+            tables: Vec::new(),
+            notes: Vec::new(),
+            next: Vec::new(),
+        }
+    }
+
+    /// Adds a fact, unless there is nothing to say.
+    fn fact(&mut self, label: &str, text: impl Into<String>) {
+        let text = text.into();
+        if !text.is_empty() {
+            self.facts.push(Fact { label: label.to_owned(), text });
+        }
+    }
+
+    /// Adds a table, unless it is empty.
+    fn table(&mut self, title: &str, table: table::Rows) {
+        if !table.is_empty() {
+            self.tables.push(table.titled(title));
+        }
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if !self.notes.contains(&text) {
+            self.notes.push(text);
+        }
+    }
+
+    fn next(&mut self, command: &str, shows: &str) {
+        self.next.push(NextCommand { command: command.to_owned(), shows: shows.to_owned() });
+    }
+}
+
+/// Answers who `thing` is. `as_of` is the answer's "now", in microseconds since the Unix epoch.
+pub async fn who(session: &Session, thing: &str, as_of: i64) -> Result<WhoAnswer, QueryError> {
+    let thing = Thing::recognise(thing);
+    let answer = match thing.kind {
+        ThingKind::LongTermKey => key::long_term(session, &thing, as_of).await?,
+        ThingKind::TemporaryKey => session::by_key(session, &thing, as_of).await?,
+        ThingKind::Role => role::answer(session, &thing, as_of).await?,
+        ThingKind::User | ThingKind::Root => principal::by_arn(session, &thing, as_of).await?,
+        ThingKind::Session => session::by_arn(session, &thing, as_of).await?,
+        ThingKind::Event => event::answer(session, &thing, as_of).await?,
+        ThingKind::Address => address::answer(session, &thing, as_of).await?,
+        ThingKind::UniqueId => principal::by_unique_id(session, &thing, as_of).await?,
+        ThingKind::Name => by_name(session, &thing, as_of).await?,
+    };
+    match answer {
+        Some(answer) => Ok(answer),
+        None => missing::answer(session, &thing).await,
+    }
+}
+
+/// A bare name may be a role's, a user's or a session's; or an event id of an unusual form.
+async fn by_name(
+    session: &Session,
+    thing: &Thing,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    if let Some(answer) = role::answer(session, thing, as_of).await? {
+        return Ok(Some(answer));
+    }
+    if let Some(answer) = principal::by_name(session, thing, as_of).await? {
+        return Ok(Some(answer));
+    }
+    if let Some(answer) = session::by_name(session, thing, as_of).await? {
+        return Ok(Some(answer));
+    }
+    event::answer(session, thing, as_of).await
+}

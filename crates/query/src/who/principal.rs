@@ -1,0 +1,154 @@
+//! IAM users and accounts' roots, by ARN, name or unique id.
+
+use datafusion::scalar::ScalarValue;
+
+use super::table::{Rows, values};
+use super::thing::{Thing, ThingKind};
+use super::{WhoAnswer, role, session, words};
+use crate::{QueryError, Session};
+
+/// What is known of a user's or root's ARN.
+pub(super) async fn by_arn(
+    session: &Session,
+    thing: &Thing,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    let bound = values([("arn", ScalarValue::from(thing.text.as_str()))]);
+    let query = "SELECT min(first_time) AS first, max(last_time) AS last, \
+         arrow_cast(max(last_time), 'Int64') AS last_micros, sum(event_count) AS records, \
+         min(account_id) AS account, min(principal_id) AS principal_id, \
+         array_sort(array_agg(DISTINCT source_ip) FILTER (WHERE source_ip IS NOT NULL)) AS ips, \
+         array_sort(array_agg(DISTINCT user_agent) FILTER (WHERE user_agent IS NOT NULL)) AS agents \
+         FROM activity WHERE principal_arn = $arn HAVING sum(event_count) > 0";
+    let seen = session.rows(query, &bound).await?;
+    let roles = roles_taken(session, &thing.text).await?;
+    if seen.is_empty() && roles.is_empty() {
+        return Ok(None);
+    }
+    let mut answer = WhoAnswer::new(thing);
+    answer.headline = headline(thing, &seen, &roles);
+    answer.fact("who", format!("{} (verified: IAM authenticated it)", thing.text));
+    answer.fact("unique id", seen.cell(0, "principal_id"));
+    if !seen.is_empty() {
+        let span = words::span(seen.cell(0, "first"), seen.cell(0, "last"));
+        let ago = words::ago(seen.number(0, "last_micros"), as_of);
+        let records = words::counted(seen.number(0, "records"), "record");
+        answer.fact("seen", format!("{span} ({ago}), {records}"));
+    }
+    answer.fact("from", words::few(seen.cell(0, "ips"), 5));
+    answer.fact("with", words::few(seen.cell(0, "agents"), 3));
+    let keys = "SELECT access_key_id AS key, status, created, last_used, event_count AS records \
+         FROM access_keys WHERE principal_arn = $arn ORDER BY last_used DESC NULLS LAST, key LIMIT 8";
+    answer.table("Long-term keys", session.rows(keys, &bound).await?);
+    answer.table("Roles taken", roles);
+    let origin = "SELECT coalesce(role, principal_arn) AS acting_as, depth, count(*) AS sessions, \
+         sum(event_count) AS records, max(last_used) AS last_used FROM sessions WHERE origin = $arn \
+         GROUP BY 1, 2 ORDER BY depth, sessions DESC, acting_as LIMIT 8";
+    answer.table("Sessions that go back to it", session.rows(origin, &bound).await?);
+    let actions = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
+         sum(event_count) AS records, \
+         sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, max(last_time) AS last \
+         FROM activity WHERE principal_arn = $arn GROUP BY 1, 2 ORDER BY records DESC, service, action LIMIT 8";
+    answer.table("What it does itself", session.rows(actions, &bound).await?);
+    answer.note("keys that no record names are not listed: only IAM knows them");
+    let account = crate::functions::arn::account(&thing.text).unwrap_or_default();
+    answer.next(
+        &format!("rolecall report edges --account {}", words::quoted(account)),
+        "which principals of the account use which roles",
+    );
+    Ok(Some(answer))
+}
+
+fn headline(thing: &Thing, seen: &Rows, roles: &Rows) -> String {
+    let what = match thing.kind {
+        ThingKind::Root => "the root of an account",
+        _ => "an IAM user",
+    };
+    let name = crate::functions::arn::name(&thing.text).unwrap_or_default();
+    let account = crate::functions::arn::account(&thing.text).unwrap_or_default();
+    let roles = i64::try_from(roles.len()).unwrap_or_default();
+    let records = words::counted(seen.number(0, "records"), "record");
+    format!(
+        "{name}, {what} of account {account}: {records}, takes {}",
+        words::counted(roles, "role")
+    )
+}
+
+async fn roles_taken(session: &Session, caller: &str) -> Result<Rows, QueryError> {
+    let query = "SELECT role, method, count(*) AS times, min(event_time) AS first, max(event_time) AS last \
+         FROM assumptions WHERE caller = $caller AND outcome = 'success' \
+         GROUP BY role, method ORDER BY times DESC, role, method LIMIT 8";
+    session.rows(query, &values([("caller", ScalarValue::from(caller))])).await
+}
+
+/// A user by bare name.
+pub(super) async fn by_name(
+    session: &Session,
+    thing: &Thing,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    let query = "SELECT principal_arn AS arn, max(last_time) AS last FROM activity \
+         WHERE user_name = $name AND principal_type = 'IAMUser' AND principal_arn IS NOT NULL \
+         GROUP BY principal_arn ORDER BY last DESC, arn LIMIT 8";
+    let bound = values([("name", ScalarValue::from(thing.text.as_str()))]);
+    let found = session.rows(query, &bound).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let user = Thing { text: found.cell(0, "arn").to_owned(), kind: ThingKind::User };
+    let mut answer = by_arn(session, &user, as_of).await?;
+    if let Some(answer) = answer.as_mut().filter(|_| found.len() > 1) {
+        answer.note(format!(
+            "several users have this name: {}",
+            found.column("arn").collect::<Vec<_>>().join(", ")
+        ));
+    }
+    Ok(answer)
+}
+
+/// `AIDA…`, `AROA…`, or `AROA…:session`.
+pub(super) async fn by_unique_id(
+    session: &Session,
+    thing: &Thing,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    let (id, name) = thing.text.split_once(':').unwrap_or((&thing.text, ""));
+    let query = "SELECT coalesce(role_arn, principal_arn) AS arn, principal_arn, max(last_time) AS last FROM activity \
+         WHERE (principal_id = $id OR role_id = $id) AND ($name = '' OR session_name = $name) \
+             AND principal_arn IS NOT NULL \
+         GROUP BY 1, 2 ORDER BY last DESC, arn, principal_arn LIMIT 1";
+    let bound = values([("id", ScalarValue::from(id)), ("name", ScalarValue::from(name))]);
+    let found = session.rows(query, &bound).await?;
+    if found.is_empty() {
+        return masked(session, thing, id).await;
+    }
+    let named = if name.is_empty() { found.cell(0, "arn") } else { found.cell(0, "principal_arn") };
+    let named = Thing::recognise(named);
+    match named.kind {
+        ThingKind::Role => role::answer(session, &named, as_of).await,
+        ThingKind::Session => session::by_arn(session, &named, as_of).await,
+        _ => by_arn(session, &named, as_of).await,
+    }
+}
+
+/// An id that only masked records carry.
+async fn masked(
+    session: &Session,
+    thing: &Thing,
+    id: &str,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    let query = "SELECT role, caller, method, count(*) AS times, min(event_time) AS first, max(event_time) AS last \
+         FROM assumptions WHERE caller_principal_id = $id OR starts_with(caller_principal_id, concat($id, ':')) \
+         GROUP BY role, caller, method ORDER BY times DESC, role, method LIMIT 8";
+    let found = session.rows(query, &values([("id", ScalarValue::from(id))])).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let mut answer = WhoAnswer::new(thing);
+    answer.headline = format!("a caller known by its unique id alone, {}", found.cell(0, "caller"));
+    answer.fact("who", found.cell(0, "caller"));
+    answer.note(words::resolved_by("none"));
+    answer.note("the owner of that account can look the id up in IAM");
+    answer.table("Roles taken", found);
+    Ok(Some(answer))
+}

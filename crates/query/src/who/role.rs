@@ -1,0 +1,137 @@
+//! Roles.
+
+use datafusion::scalar::ScalarValue;
+
+use super::table::{Rows, values};
+use super::thing::Thing;
+use super::{WhoAnswer, words};
+use crate::{QueryError, Session};
+
+/// Who takes a role, and what is done in it.
+pub(super) async fn answer(
+    session: &Session,
+    thing: &Thing,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    let bound = values([("role", ScalarValue::from(thing.text.as_str()))]);
+    let query = "SELECT *, arrow_cast(last_used, 'Int64') AS last_used_micros, \
+         arrow_cast(last_assumed, 'Int64') AS last_assumed_micros \
+         FROM roles WHERE role_is(role_account_id, role_name, $role) \
+         ORDER BY greatest(last_used, last_assumed) DESC NULLS LAST, role, role_id LIMIT 50";
+    let found = session.rows(query, &bound).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let cell = |column: &str| found.cell(0, column);
+    let mut answer = WhoAnswer::new(thing);
+    let taken = found.number(0, "assumptions");
+    let callers = callers(session, &found).await?;
+    answer.headline = format!(
+        "role {} of account {}: taken {}",
+        cell("role_name"),
+        cell("role_account_id"),
+        times_by(taken, callers.number(0, "all_callers")),
+    );
+    answer.fact("role", cell("role"));
+    answer.fact("unique id", cell("role_id"));
+    answer.fact("kind", kind(&found));
+    answer.fact("last taken", last_taken(&found, as_of));
+    answer.fact("how", cell("methods").replace('_', " "));
+    answer.fact("used", used(&found, as_of));
+    answer.fact("services", words::few(&cell("services").replace(".amazonaws.com", ""), 8));
+    if found.number(0, "denied") > 0 {
+        answer.fact("denied", words::counted(found.number(0, "denied"), "attempt"));
+    }
+    answer.table("Who takes it", callers.without("all_callers"));
+    answer.table("Who stands at the root of its sessions", origins(session, &found).await?);
+    answer.table("What is done in it", actions(session, &found).await?);
+    if found.len() > 1 {
+        answer.note(format!(
+            "{} roles or incarnations of a role fit; this is the one used last",
+            found.len()
+        ));
+        let others = "SELECT role, role_id, last_assumed, last_used FROM roles \
+             WHERE role_is(role_account_id, role_name, $role) \
+             ORDER BY greatest(last_used, last_assumed) DESC NULLS LAST, role, role_id LIMIT 8";
+        answer.table("Roles of this name", session.rows(others, &bound).await?);
+    }
+    answer.note(
+        "calls from other accounts that were denied are not recorded here, and who may take the role but never did \
+         is not in the logs",
+    );
+    let role = words::quoted(cell("role"));
+    answer.next(
+        &format!("rolecall report edges --role {role}"),
+        "who takes it, since when, how often",
+    );
+    answer.next(&format!("rolecall report lineage --role {role}"), "every session and its origin");
+    Ok(Some(answer))
+}
+
+fn times_by(times: i64, callers: i64) -> String {
+    if times == 0 {
+        return "by nobody, as far as the logs show".to_owned();
+    }
+    format!("{} by {}", words::counted(times, "time"), words::counted(callers, "caller"))
+}
+
+fn kind(found: &Rows) -> &'static str {
+    match (found.cell(0, "service_linked"), found.cell(0, "identity_center")) {
+        ("true", _) => "service-linked: AWS alone takes it",
+        (_, "true") => "made by an Identity Center permission set",
+        _ => "",
+    }
+}
+
+fn last_taken(found: &Rows, as_of: i64) -> String {
+    match found.cell(0, "last_assumed") {
+        "" => String::new(),
+        time => {
+            let ago = words::ago(found.number(0, "last_assumed_micros"), as_of);
+            format!("{time} ({ago}) by {}", found.cell(0, "last_assumed_by"))
+        }
+    }
+}
+
+fn used(found: &Rows, as_of: i64) -> String {
+    if found.cell(0, "last_used").is_empty() {
+        return "no session of it was seen in use".to_owned();
+    }
+    let span = words::span(found.cell(0, "first_used"), found.cell(0, "last_used"));
+    let ago = words::ago(found.number(0, "last_used_micros"), as_of);
+    format!("{span} ({ago}), {}", words::counted(found.number(0, "event_count"), "record"))
+}
+
+fn account_and_name(found: &Rows) -> crate::Values {
+    values([
+        ("account", ScalarValue::from(found.cell(0, "role_account_id"))),
+        ("name", ScalarValue::from(found.cell(0, "role_name"))),
+    ])
+}
+
+async fn callers(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
+    let query = "SELECT caller, method, count(*) AS times, min(event_time) AS first, max(event_time) AS last, \
+         count(DISTINCT source_ip) AS addresses, \
+         CASE WHEN bool_or(caller_resolved_by = 'none') THEN 'masked' END AS known_by_id_only, \
+         count(*) OVER () AS all_callers \
+         FROM assumptions \
+         WHERE role_account_id = $account AND role_name = $name AND outcome = 'success' \
+         GROUP BY caller, method ORDER BY times DESC, caller, method LIMIT 8";
+    session.rows(query, &account_and_name(found)).await
+}
+
+async fn origins(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
+    let query = "SELECT origin, origin_kind AS kind, max(depth) AS depth, count(*) AS sessions, max(last_used) AS last_used \
+         FROM sessions \
+         WHERE role_account_id = $account AND role_name = $name AND origin IS NOT NULL AND depth > 0 \
+         GROUP BY origin, origin_kind ORDER BY sessions DESC, origin LIMIT 8";
+    session.rows(query, &account_and_name(found)).await
+}
+
+async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
+    let query = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
+         sum(event_count) AS records, \
+         sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, max(last_time) AS last \
+         FROM activity WHERE role_arn = $role GROUP BY 1, 2 ORDER BY records DESC, service, action LIMIT 8";
+    session.rows(query, &values([("role", ScalarValue::from(found.cell(0, "role")))])).await
+}

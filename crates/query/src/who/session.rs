@@ -1,0 +1,274 @@
+//! Sessions: by access key, by ARN, by name.
+
+use datafusion::scalar::ScalarValue;
+
+use super::table::{Rows, values};
+use super::thing::Thing;
+use super::{ChainStep, WhoAnswer, words};
+use crate::{QueryError, Session};
+
+const COLUMNS: &str = "session_id, issued_event_id, issued_time, expires, \
+    arrow_cast(expires, 'Int64') AS expires_micros, issued_by, method, access_key_id, used_access_key_ids, \
+    role, role_account_id, session_name, session_arn, principal_arn, caller, caller_resolved_by, \
+    source_identity, parent_session_id, parent_link, depth, origin, origin_kind, origin_access_key_id, \
+    link_method, unlinked_reason, first_used, last_used, arrow_cast(last_used, 'Int64') AS last_used_micros, \
+    event_count, error_count, source_ips, user_agents, sample_event_id, \
+    arrow_cast(coalesce(issued_time, first_used), 'Int64') AS made_micros";
+const LATEST_FIRST: &str = "ORDER BY coalesce(issued_time, first_used) DESC, session_id LIMIT 200";
+
+/// The session that a temporary key belongs to.
+pub(super) async fn by_key(
+    session: &Session,
+    thing: &Thing,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    find(session, thing, "access_key_id = $thing OR array_has(used_access_key_ids, $thing)", as_of)
+        .await
+}
+
+/// The sessions of an assumed role's or federated user's ARN.
+pub(super) async fn by_arn(
+    session: &Session,
+    thing: &Thing,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    find(session, thing, "session_arn = $thing OR principal_arn = $thing", as_of).await
+}
+
+/// The sessions of a name.
+pub(super) async fn by_name(
+    session: &Session,
+    thing: &Thing,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    find(session, thing, "session_name = $thing OR session_id = $thing", as_of).await
+}
+
+async fn find(
+    session: &Session,
+    thing: &Thing,
+    condition: &str,
+    as_of: i64,
+) -> Result<Option<WhoAnswer>, QueryError> {
+    let query = format!("SELECT {COLUMNS} FROM sessions WHERE {condition} {LATEST_FIRST}");
+    let bound = values([("thing", ScalarValue::from(thing.text.as_str()))]);
+    let found = session.rows(&query, &bound).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let mut answer = WhoAnswer::new(thing);
+    describe(session, &mut answer, &found, as_of).await?;
+    if found.len() > 1 {
+        answer.note(format!(
+            "{} sessions fit; this is the latest, and the list shows the others",
+            found.len()
+        ));
+        let recent = "SELECT issued_time, session_id, origin, last_used, event_count FROM sessions";
+        let query = format!(
+            "{recent} WHERE {condition} \
+             ORDER BY coalesce(issued_time, first_used) DESC, session_id LIMIT 10"
+        );
+        answer.table("Sessions, latest first", session.rows(&query, &bound).await?);
+    }
+    Ok(Some(answer))
+}
+
+/// Fills in the answer for the first of `found`.
+pub(super) async fn describe(
+    session: &Session,
+    answer: &mut WhoAnswer,
+    found: &Rows,
+    as_of: i64,
+) -> Result<(), QueryError> {
+    let cell = |column: &str| found.cell(0, column);
+    answer.headline = headline(found);
+    answer.fact("who", who(found));
+    answer.fact("acting as", principal(found));
+    answer.fact("session name", cell("session_name"));
+    answer.fact("source identity", cell("source_identity"));
+    answer.fact("issued", issued(found));
+    answer.fact("valid until", valid_until(found, as_of));
+    answer.fact("key", keys(found));
+    answer.fact("used", used(found, as_of));
+    answer.fact("from", words::few(cell("source_ips"), 5));
+    answer.fact("with", words::few(cell("user_agents"), 3));
+    answer.chain = chain(session, found).await?;
+    answer.table("What it did", actions(session, found).await?);
+    answer.table("What it took from there", children(session, cell("session_id")).await?);
+    notes(answer, found);
+    let id = words::quoted(cell("session_id"));
+    answer.next(&format!("rolecall report lineage --session {id}"), "the whole chain, as data");
+    let role = cell("role");
+    if !role.is_empty() {
+        let role = words::quoted(role);
+        answer.next(&format!("rolecall who {role}"), "who else takes this role");
+    }
+    let origin = cell("origin");
+    if origin.starts_with("arn:") && origin != role {
+        let origin = words::quoted(origin);
+        answer.next(&format!("rolecall who {origin}"), "what else its origin does");
+    }
+    Ok(())
+}
+
+fn headline(found: &Rows) -> String {
+    let cell = |column: &str| found.cell(0, column);
+    let what = match (cell("role"), cell("principal_arn")) {
+        ("", principal) => format!("a session of {principal}"),
+        (role, _) => format!("a session of {role}"),
+    };
+    match (cell("origin"), found.number(0, "depth")) {
+        ("", _) => format!("{what}; who took it is not in the lake"),
+        (origin, 0) => format!("{origin}, in {what}"),
+        (origin, depth) => {
+            format!("{origin}, in {what}, through {}", words::counted(depth, "other session"))
+        }
+    }
+}
+
+fn who(found: &Rows) -> String {
+    let kind = found.cell(0, "origin_kind");
+    match (found.cell(0, "origin"), found.cell(0, "origin_access_key_id")) {
+        ("", _) => String::new(),
+        (origin, "") => format!("{origin} ({})", words::origin(kind)),
+        (origin, key) => format!("{origin} with key {key} ({})", words::origin(kind)),
+    }
+}
+
+fn principal(found: &Rows) -> String {
+    let role = found.cell(0, "role");
+    if role.is_empty() { found.cell(0, "principal_arn").to_owned() } else { role.to_owned() }
+}
+
+fn issued(found: &Rows) -> String {
+    match (found.cell(0, "issued_time"), found.cell(0, "issued_by")) {
+        ("", _) => String::new(),
+        (time, "") => format!("{time}, as its records say"),
+        (time, by) => format!("{time} by {by}, event {}", found.cell(0, "issued_event_id")),
+    }
+}
+
+fn valid_until(found: &Rows, as_of: i64) -> String {
+    let expires = found.cell(0, "expires");
+    if expires.is_empty() {
+        return String::new();
+    }
+    let live = found.number(0, "expires_micros") > as_of;
+    format!("{expires}{}", if live { ", still valid" } else { ", expired" })
+}
+
+fn keys(found: &Rows) -> String {
+    let (issued, used) = (found.cell(0, "access_key_id"), found.cell(0, "used_access_key_ids"));
+    let others: Vec<_> = used.split(", ").filter(|key| !key.is_empty() && *key != issued).collect();
+    match (issued, others.as_slice()) {
+        (issued, []) => issued.to_owned(),
+        ("", others) => format!("used: {}", words::few(&others.join(", "), 3)),
+        (issued, others) => {
+            format!("issued: {issued}; used: {}", words::few(&others.join(", "), 3))
+        }
+    }
+}
+
+fn used(found: &Rows, as_of: i64) -> String {
+    let count = found.number(0, "event_count");
+    if count == 0 {
+        return "not seen in use".to_owned();
+    }
+    let span = words::span(found.cell(0, "first_used"), found.cell(0, "last_used"));
+    let ago = words::ago(found.number(0, "last_used_micros"), as_of);
+    let errors = found.number(0, "error_count");
+    let failed = if errors > 0 { format!(", {errors} failed") } else { String::new() };
+    format!("{span} ({ago}), {}{failed}", words::counted(count, "record"))
+}
+
+fn notes(answer: &mut WhoAnswer, found: &Rows) {
+    let cell = |column: &str| found.cell(0, column);
+    if !cell("issued_event_id").is_empty() {
+        answer.note(format!("caller: {}", words::resolved_by(cell("caller_resolved_by"))));
+        answer.note(words::link_method(cell("link_method")));
+    }
+    if let Some(reason) = words::unlinked(cell("unlinked_reason")) {
+        answer.note(reason);
+    }
+    if !cell("session_name").is_empty() {
+        let asserted = words::session_name(cell("role"), cell("origin_kind"));
+        answer.notes.extend(asserted.map(str::to_owned));
+    }
+}
+
+/// From the origin down, one look-up a step: chains are short, and the view is computed by now.
+async fn chain(session: &Session, found: &Rows) -> Result<Vec<ChainStep>, QueryError> {
+    let mut steps = Vec::new();
+    let mut current = found.clone();
+    loop {
+        let cell = |column: &str| current.cell(0, column).to_owned();
+        let by = match (cell("method").as_str(), cell("issued_by").as_str()) {
+            (_, "") => "issue not in the lake".to_owned(),
+            ("", by) => by.to_owned(),
+            (method, by) => format!("{by} ({})", method.replace('_', " ")),
+        };
+        let how = match cell("parent_link").as_str() {
+            "none" => by,
+            link => format!("{by}, {}", words::parent_link(link)),
+        };
+        steps.push(ChainStep {
+            principal: principal(&current),
+            how,
+            time: cell("issued_time"),
+            session_id: cell("session_id"),
+        });
+        let parent = cell("parent_session_id");
+        let seen = steps.iter().any(|step| step.session_id == parent);
+        if parent.is_empty() || seen {
+            let origin = cell("origin");
+            if !origin.is_empty() {
+                steps.push(ChainStep {
+                    principal: origin,
+                    how: String::new(),
+                    time: String::new(),
+                    session_id: String::new(),
+                });
+            }
+            break;
+        }
+        let query = format!("SELECT {COLUMNS} FROM sessions WHERE session_id = $parent");
+        current = session.rows(&query, &values([("parent", ScalarValue::from(parent))])).await?;
+        if current.is_empty() {
+            break;
+        }
+    }
+    steps.reverse();
+    Ok(steps)
+}
+
+/// What was done in the first session of `found`: by its keys, or by principal and creation time.
+async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
+    let query = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
+         sum(event_count) AS records, \
+         sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, \
+         max(last_time) AS last \
+         FROM activity \
+         WHERE ((array_has(string_to_array($keys, ', '), access_key_id) AND last_time >= $made - $slack) \
+             OR (principal_arn = $principal AND session_created BETWEEN $made - $slack AND $made + $slack)) \
+             AND last_time <= $last AND event_date >= arrow_cast($made - $slack, 'Date32') \
+         GROUP BY 1, 2 ORDER BY records DESC, service, action LIMIT 8";
+    let keys = match (found.cell(0, "used_access_key_ids"), found.cell(0, "access_key_id")) {
+        ("", issued) => issued,
+        (used, _) => used,
+    };
+    let time = |micros| ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into()));
+    let bound = values([
+        ("keys", ScalarValue::from(keys)),
+        ("principal", ScalarValue::from(found.cell(0, "principal_arn"))),
+        ("made", time(found.number(0, "made_micros"))),
+        ("last", time(found.number(0, "last_used_micros"))),
+        ("slack", ScalarValue::DurationMicrosecond(Some(2_000_000))),
+    ]);
+    session.rows(query, &bound).await
+}
+
+async fn children(session: &Session, id: &str) -> Result<Rows, QueryError> {
+    let query = "SELECT issued_time AS time, coalesce(role, principal_arn) AS took, session_name, event_count AS records \
+         FROM sessions WHERE parent_session_id = $id ORDER BY issued_time, session_id LIMIT 8";
+    session.rows(query, &values([("id", ScalarValue::from(id))])).await
+}

@@ -1,0 +1,268 @@
+//! Every view and every report equals the truth of a generated organisation.
+//!
+//! Whatever the order in which its files are given, in however many runs, however often, and with
+//! `maintain` between the runs and after them. Every column of every answer is compared; where the truth
+//! itself knows nothing of a column (the addresses of a session, the samples), a plain reading of the
+//! records takes its place. What no test can tell is named where the rows are made: `unknown`.
+
+mod compare;
+mod expected;
+mod records;
+mod reports;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rolecall_testkit::{Hold, Kind, Spec};
+use serde_json::Value;
+
+use self::compare::Differences;
+use self::expected::{Known, time};
+use self::records::Records;
+use crate::support::{
+    Chance, Delivered, Ground, Lake, Row, Scratch, assert_lake_equals_truth,
+    assert_maintained_lake_equals_truth,
+};
+
+/// Folders that the files are spread over, each with the layout of the bucket.
+const PARTS: u64 = 4;
+/// Runs of `ingest` until everything has been given.
+const RUNS: usize = 3;
+/// Files named one by one beside the folders.
+const NAMED_FILES: usize = 12;
+/// Sessions, keys and roles that `lineage` is asked for.
+const ASKED: usize = 2;
+
+const VIEWS: [&str; 6] = [
+    "select * from assumptions",
+    "select * from sessions",
+    "select * from access_keys",
+    "select * from coverage",
+    "select role, role_arn, role_id, role_account_id, role_name, service_linked, identity_center, first_used,
+            last_used, event_count, services
+     from roles where event_count > 0",
+    "select role, sum(assumptions) as assumptions, sum(denied) as denied, max(last_assumed) as last_assumed,
+            last_value(last_assumed_by order by last_assumed) as last_assumed_by,
+            array_sort(array_distinct(flatten(array_agg(callers)))) as callers,
+            array_sort(array_distinct(flatten(array_agg(methods)))) as methods
+     from roles where assumptions + denied > 0 group by role",
+];
+
+#[test]
+fn both_sides_are_held() {
+    in_any_order(Spec::small(1), Chance::new());
+}
+
+#[test]
+fn the_callers_side_alone_is_held() {
+    in_any_order(Spec { hold: Hold::CallerOnly, ..Spec::small(2) }, Chance::new());
+}
+
+#[test]
+fn the_owners_side_alone_is_held() {
+    in_any_order(Spec { hold: Hold::OwnerOnly, ..Spec::small(3) }, Chance::new());
+}
+
+#[test]
+fn any_organization() {
+    let mut chance = Chance::new();
+    let hold = [Hold::Both, Hold::CallerOnly, Hold::OwnerOnly][chance.below(3) as usize];
+    let spec = Spec {
+        seed: chance.next(),
+        accounts: 4 + chance.below(3) as usize,
+        days: 2 + chance.below(4) as u32,
+        size: chance.below(10) as f64 / 10.0,
+        delivery_minutes: [5, 60, 1_440][chance.below(3) as usize],
+        hold,
+        ..Spec::default()
+    };
+    in_any_order(spec, chance);
+}
+
+#[test]
+fn a_fortnight_in_one_run() {
+    let delivered = Delivered::new(&Spec { seed: 4, ..Spec::default() });
+    let scratch = Scratch::new(Ground::Folder);
+    let lake = scratch.lake("lake");
+    let source = scratch.deliver("source", delivered.objects());
+    assert!(lake.ingest([&source]).run().is_done());
+    assert_lake_equals_truth(&lake, &delivered.truth);
+    assert_views_equal_truth(&lake, &delivered, "in one run", &mut Chance::new());
+}
+
+fn in_any_order(spec: Spec, mut chance: Chance) {
+    let delivered = Delivered::new(&spec);
+    let scratch = Scratch::new(Ground::Folder);
+    let lake = scratch.lake("lake");
+    let mut sources = spread(&delivered, &scratch, &mut chance);
+    let a_run = sources.len().div_ceil(RUNS);
+    for (number, run) in sources.chunks(a_run).enumerate() {
+        if number > 0 {
+            lake.maintain().run().exits(0);
+        }
+        let run = lake.ingest(run).run();
+        assert!(run.is_done(), "{run}");
+    }
+    chance.shuffle(&mut sources);
+    let again = lake.ingest(&sources).run().exits(0);
+    let said = again.json();
+    assert_eq!(said["log_files"], 0, "{again}");
+    assert_views_equal_truth(&lake, &delivered, "given twice", &mut chance);
+    lake.maintain().run().exits(0);
+    assert_maintained_lake_equals_truth(&lake, &delivered.truth);
+    assert_views_equal_truth(&lake, &delivered, "after maintain", &mut chance);
+}
+
+/// Writes the organisation's objects into several folders, and gives the sources to name, in any order:
+/// the folders, and some files on their own.
+fn spread(delivered: &Delivered, scratch: &Scratch, chance: &mut Chance) -> Vec<String> {
+    let mut parts: Vec<Vec<(String, Vec<u8>)>> = (0..PARTS).map(|_| Vec::new()).collect();
+    let mut sources = Vec::new();
+    for object in &delivered.objects {
+        let part = chance.below(PARTS);
+        // Of a file on its own, only what follows AWSLogs is known to be a key.
+        if object.kind == Kind::Log
+            && object.key.starts_with("AWSLogs/")
+            && sources.len() < NAMED_FILES
+        {
+            let path = scratch.path(format!("part-{part}/{}", object.key));
+            sources.push(path.into_os_string().into_string().unwrap());
+        }
+        parts[part as usize].push((object.key.clone(), object.bytes.clone()));
+    }
+    for (number, objects) in parts.into_iter().enumerate() {
+        sources.push(scratch.deliver(&format!("part-{number}"), objects));
+    }
+    chance.shuffle(&mut sources);
+    sources
+}
+
+fn assert_views_equal_truth(
+    lake: &Lake<'_>,
+    delivered: &Delivered,
+    stage: &str,
+    chance: &mut Chance,
+) {
+    let known = Known::new(&delivered.truth, Records::of(&delivered.objects));
+    let mut differences = Differences::default();
+    let mut views = lake.sql_all(&VIEWS).into_iter();
+    let mut next = || views.next().unwrap();
+    let assumptions = next();
+    let (sessions, unissued): (Vec<Row>, Vec<Row>) =
+        next().into_iter().partition(|row| !row["issued_event_id"].is_null());
+    scenarios(&known, &assumptions, &sessions, &mut differences);
+    samples(&known, &sessions, &mut differences);
+    unissued_ids(&unissued, &mut differences);
+    differences.compare(known.assumptions(), assumptions);
+    differences.compare(known.issued_sessions(), sessions);
+    differences.compare(known.unissued_sessions(), unissued);
+    differences.compare(known.access_keys(), next());
+    differences.compare(known.coverage(), next());
+    differences.compare(known.roles_used(), next());
+    differences.compare(known.roles_taken(), next());
+
+    let last = delivered.truth.files.iter().map(|file| file.delivered_at).max().unwrap();
+    let as_of = compare::text(Some(&time(last + 1)));
+    let report = |name: &str, args: &[&str]| {
+        lake.report(name, &[&["--as-of", as_of.as_str()], args].concat())
+    };
+    differences.compare(known.assumptions_report(), report("assumptions", &[]));
+    differences.compare(known.edges_report(), report("edges", &[]));
+    differences.compare(known.denied_report(), report("denied", &[]));
+    differences.compare(known.coverage_report(), report("coverage", &[]));
+    lineage(&known, &mut differences, chance, report);
+    differences.none(stage);
+}
+
+/// What tells each named story is found, and tells it.
+fn scenarios(
+    known: &Known<'_>,
+    assumptions: &[Row],
+    sessions: &[Row],
+    differences: &mut Differences,
+) {
+    let ids = |rows: &[Row], column: &str| -> BTreeSet<String> {
+        rows.iter().filter_map(|row| Some(row[column].as_str()?.to_owned())).collect()
+    };
+    let (assumptions, sessions) = (ids(assumptions, "event_id"), ids(sessions, "session_id"));
+    for (name, scenario) in &known.truth.scenarios {
+        for (what, wanted, found) in
+            [("act", &scenario.acts, &assumptions), ("session", &scenario.sessions, &sessions)]
+        {
+            for id in wanted.iter().filter(|id| !found.contains(*id)) {
+                differences.add(format!("scenario {name}: rolecall lacks its {what} {id}"));
+            }
+        }
+        let counts = [&scenario.acts, &scenario.sessions, &scenario.events, &scenario.keys];
+        if counts.iter().all(|list| list.is_empty()) {
+            differences.add(format!("scenario {name}: nothing shows it"));
+        }
+    }
+}
+
+/// The sample of each session is one of its first records.
+fn samples(known: &Known<'_>, sessions: &[Row], differences: &mut Differences) {
+    for row in sessions {
+        let Some(session) = row["session_id"].as_str().and_then(|id| known.session(id)) else {
+            continue;
+        };
+        let samples = known.samples(session);
+        let samples = samples.as_array().unwrap();
+        let found = &row["sample_event_id"];
+        if !(samples.contains(found) || samples.is_empty() && found.is_null()) {
+            differences
+                .add(format!("sample of {}: {found}, not of {samples:?}", row["session_id"]));
+        }
+    }
+}
+
+/// Sessions without issue have names of their own, all different.
+fn unissued_ids(rows: &[Row], differences: &mut Differences) {
+    let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row["session_id"].as_str()).collect();
+    if ids.len() < rows.len() || ids.iter().any(|id| !id.starts_with("unissued:")) {
+        differences.add(format!("ids of sessions without issue: {ids:?}"));
+    }
+}
+
+/// The report for some sessions, keys and roles.
+fn lineage(
+    known: &Known<'_>,
+    differences: &mut Differences,
+    chance: &mut Chance,
+    report: impl Fn(&str, &[&str]) -> Vec<Row>,
+) {
+    let named = known.truth.scenarios.values().flat_map(|scenario| &scenario.sessions);
+    let mut sessions: Vec<&str> = named.map(String::as_str).collect();
+    let mut keys = BTreeMap::new();
+    let mut roles = BTreeSet::new();
+    for session in sessions.iter().filter_map(|id| known.session(id)) {
+        keys.extend(session.access_key_id.as_deref().map(|key| (key, ())));
+        keys.extend(session.origin_access_key_id.as_deref().map(|key| (key, ())));
+        roles.extend(session.role_arn.as_deref());
+    }
+    let mut keys: Vec<&str> = keys.into_keys().collect();
+    let mut roles: Vec<&str> = roles.into_iter().collect();
+    chance.shuffle(&mut sessions);
+    chance.shuffle(&mut keys);
+    chance.shuffle(&mut roles);
+    for id in sessions.into_iter().take(ASKED) {
+        let what = format!("lineage --session {id}");
+        let expected =
+            known.lineage_report(what, |session, _| session.session_id.as_deref() == Some(id));
+        differences.compare(expected, report("lineage", &["--session", id]));
+    }
+    for key in keys.into_iter().take(ASKED) {
+        let what = format!("lineage --access-key {key}");
+        let expected = known.lineage_report(what, |session, row| {
+            session.access_key_id.as_deref() == Some(key)
+                || session.used_access_key_ids.iter().any(|used| used == key)
+                || row["chain_access_key_ids"].as_array().unwrap().contains(&Value::from(key))
+        });
+        differences.compare(expected, report("lineage", &["--access-key", key]));
+    }
+    for role in roles.into_iter().take(ASKED) {
+        let what = format!("lineage --role {role}");
+        let expected =
+            known.lineage_report(what, |session, _| session.role_arn.as_deref() == Some(role));
+        differences.compare(expected, report("lineage", &["--role", role]));
+    }
+}
