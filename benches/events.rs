@@ -9,7 +9,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    clippy::let_underscore_must_use,
     reason = "a benchmark reports on standard output and stops at the first surprise"
 )]
 

@@ -137,7 +137,7 @@ fn role(principal: usize) -> String {
 }
 
 fn identity(principal: usize) -> String {
-    if principal % 5 == 0 {
+    if principal.is_multiple_of(5) {
         return format!(
             r#"{{"type":"IAMUser","principalId":"AIDAEXAMPLE{principal:09}","arn":"arn:aws:iam::111122223333:user/system/user-{principal}","accountId":"111122223333","accessKeyId":"AKIAEXAMPLE{principal:09}","userName":"user-{principal}"}}"#
         );

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::support::{Ground, Record, Run, Scratch, gzip, log_file, log_file_name, skipped};
+use crate::support::{Cmd, Ground, Record, Run, Scratch, gzip, log_file, log_file_name, skipped};
 
 /// Records in each of the two good files that lie before and behind the bad one.
 const GOOD_RECORDS: u32 = 3;
@@ -268,6 +268,16 @@ fn links_that_lead_nowhere_or_in_circles() {
 }
 
 #[test]
+fn a_pipe_among_files() {
+    // Nobody ever writes into it, so reading it would take for ever.
+    let (scratch, source) = among_neighbours(|source| {
+        Cmd::new("mkfifo").arg(source.join("2-pipe.json")).run().exits(0);
+    });
+    let run = scratch.lake("lake").ingest([&source]).run();
+    assert_told_and_counted(&scratch, run, "2-pipe.json", &refused("no regular file"));
+}
+
+#[test]
 fn a_name_that_is_not_utf_8() {
     let (scratch, source) = among_neighbours(|source| {
         let name = OsStr::from_bytes(b"2-bad-\xff\xfe.json.gz");
@@ -283,7 +293,7 @@ const NOBODY: u32 = 65_534;
 #[test]
 fn a_folder_and_a_file_without_permission() {
     let forbid = |path: PathBuf| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).unwrap();
     };
     let allow = |path: &Path| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();

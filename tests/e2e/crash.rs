@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use rolecall_testkit::Spec;
-
 use crate::support::{
     Chance, Cmd, Delivered, Ground, Lake, Run, Scratch, assert_lake_equals_truth,
     assert_maintained_lake_equals_truth, assert_same_contents,
@@ -41,7 +39,7 @@ struct Setting {
 
 impl Setting {
     fn new(ground: Ground, seed: u64) -> Self {
-        let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(seed) });
+        let delivered = Delivered::in_few_files(seed);
         let scratch = Scratch::new(ground);
         let source = scratch.deliver("source", delivered.objects());
         Self { scratch, delivered, source }
@@ -105,8 +103,9 @@ fn killed_at_random_instants_on_s3() {
 }
 
 /// Each step in a lake of its own: the first time that it is met, or a later one.
-fn killed_at_each_step(ground: Ground) {
-    let setting = Setting::new(ground, 2);
+#[test]
+fn killed_at_each_step() {
+    let setting = Setting::new(Ground::Folder, 2);
     let mut chance = Chance::new();
     for step in steps_of(&["write", "commit"]) {
         let step = format!("{step}@{}", 1 + chance.below(3));
@@ -114,25 +113,38 @@ fn killed_at_each_step(ground: Ground) {
         let run = failing_at(setting.ingest(&lake), &step).run();
         assert!(run.was_killed(), "{step}: {run}");
         let run = done(setting.ingest(&lake).run());
-        assert!(
-            run.json()["log_files"].as_u64() > Some(0),
-            "{step}: nothing was left to do: {run}"
-        );
+        let left = run.json()["log_files"].as_u64();
+        assert!(left > Some(0), "{step}: nothing was left to do: {run}");
         setting.assert_truth(&lake);
     }
 }
 
-#[test]
-fn killed_at_each_step_on_a_folder() {
-    killed_at_each_step(Ground::Folder);
+/// All steps one after the other in one lake, so that each run meets what the ones before it left behind.
+fn killed_at_each_step_in_a_row(ground: Ground) {
+    let setting = Setting::new(ground, 6);
+    let mut steps = steps_of(&["write", "commit"]);
+    let mut chance = Chance::new();
+    chance.shuffle(&mut steps);
+    let lake = setting.scratch.lake("lake");
+    for step in &steps {
+        let run = failing_at(setting.ingest(&lake), step).run();
+        assert!(run.was_killed(), "{step}: {run}");
+    }
+    done(setting.ingest(&lake).run());
+    setting.assert_truth(&lake);
 }
 
 #[test]
-fn killed_at_each_step_on_s3() {
-    killed_at_each_step(Ground::S3);
+fn killed_at_each_step_in_a_row_on_a_folder() {
+    killed_at_each_step_in_a_row(Ground::Folder);
 }
 
-/// The same, with a second `ingest` of the same files into the same lake at the same time. It must come to
+#[test]
+fn killed_at_each_step_in_a_row_on_s3() {
+    killed_at_each_step_in_a_row(Ground::S3);
+}
+
+/// Each step in a lake of its own, while a second `ingest` puts the same files into it. That one must come to
 /// its end whatever happens to the first.
 fn killed_at_each_step_beside_another(ground: Ground) {
     let setting = Setting::new(ground, 3);

@@ -12,6 +12,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stderr,
+    clippy::explicit_write,
     reason = "a test that cannot go on fails, wherever it stands; clippy spares test functions only"
 )]
 

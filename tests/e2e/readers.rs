@@ -4,8 +4,6 @@
 use serde_json::Value;
 
 use crate::support::{Cmd, Delivered, Ground, Lake, Scratch, python};
-use rolecall_testkit::Spec;
-
 const TABLES: [&str; 4] = ["credential_events", "iam_changes", "activity", "log_files"];
 
 /// For each table: its rows as counted by the package from the log, by the package from the files, and by
@@ -85,7 +83,7 @@ fn assert_others_agree(lake: &Lake<'_>, scratch: &Scratch) {
 
 #[test]
 fn other_programs_count_the_same_before_and_after_maintenance() {
-    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(11) });
+    let delivered = Delivered::in_few_files(11);
     let scratch = Scratch::new(Ground::Folder);
     let lake = scratch.lake("lake");
     let source = scratch.deliver("source", delivered.objects());
@@ -97,7 +95,7 @@ fn other_programs_count_the_same_before_and_after_maintenance() {
 
 #[test]
 fn other_programs_read_a_lake_in_a_bucket() {
-    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(12) });
+    let delivered = Delivered::in_few_files(12);
     let scratch = Scratch::new(Ground::S3);
     let lake = scratch.lake("lake");
     let source = scratch.deliver("source", delivered.objects());

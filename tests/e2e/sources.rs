@@ -1,7 +1,7 @@
 //! What `ingest` takes and what it leaves out, on a folder and on S3.
 
 use rolecall_testkit::truth::LogFileTruth;
-use rolecall_testkit::{Kind, SESSION_TOKEN_MARK, Spec};
+use rolecall_testkit::{Kind, SESSION_TOKEN_MARK};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -36,7 +36,7 @@ fn done(run: Run) -> Run {
 }
 
 fn sums_equal_the_truth(ground: Ground) {
-    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(21) });
+    let delivered = Delivered::in_few_files(21);
     let scratch = Scratch::new(ground);
     let source = scratch.deliver("source", delivered.objects());
     let lake = scratch.lake("lake");
@@ -86,7 +86,7 @@ fn sums_equal_the_truth_on_s3() {
 type Filter<'a> = (Vec<&'a str>, Box<dyn Fn(&LogFileTruth) -> bool + 'a>);
 
 fn filters(ground: Ground) {
-    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(22) });
+    let delivered = Delivered::in_few_files(22);
     let scratch = Scratch::new(ground);
     let source = scratch.deliver("source", delivered.objects());
     let files = &delivered.truth.files;
@@ -158,7 +158,7 @@ fn a_filter_that_a_path_says_nothing_about() {
 
 #[test]
 fn the_order_of_files_changes_nothing() {
-    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(23) });
+    let delivered = Delivered::in_few_files(23);
     let scratch = Scratch::new(Ground::Folder);
     let source = scratch.deliver("source", delivered.objects());
     let in_order = scratch.lake("in-order");
@@ -226,6 +226,14 @@ fn a_file_named_by_itself_is_read_whatever_it_is_called() {
 }
 
 #[test]
+fn a_pipe_that_somebody_names_is_read() {
+    let scratch = Scratch::new(Ground::Folder);
+    let ingest = scratch.lake("lake").ingest(["/dev/stdin"]);
+    let run = ingest.stdin(log_file([Record::assume_role(1)])).run().exits(0);
+    assert_eq!(number(&run, "log_files"), 1, "{run}");
+}
+
+#[test]
 fn the_same_name_with_other_content_is_told_and_not_taken() {
     for ground in [Ground::Folder, Ground::S3] {
         let scratch = Scratch::new(ground);
@@ -264,7 +272,7 @@ fn a_bucket_that_is_not_there() {
 
 #[test]
 fn session_tokens_reach_neither_tables_nor_messages() {
-    let delivered = Delivered::new(&Spec { delivery_minutes: 480, ..Spec::small(24) });
+    let delivered = Delivered::in_few_files(24);
     let marked = delivered.objects.iter().filter(|object| object.kind == Kind::Log).any(|object| {
         let mut text = Vec::new();
         let mut decoder = flate2::read::GzDecoder::new(object.bytes.as_slice());

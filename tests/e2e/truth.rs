@@ -10,7 +10,7 @@ mod expected;
 mod records;
 mod reports;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rolecall_testkit::{Hold, Kind, Spec};
 use serde_json::Value;
@@ -29,8 +29,34 @@ const PARTS: u64 = 4;
 const RUNS: usize = 3;
 /// Files named one by one beside the folders.
 const NAMED_FILES: usize = 12;
-/// Sessions, keys and roles that `lineage` is asked for.
-const ASKED: usize = 2;
+
+/// How the role is taken in each story that is about a way of taking one.
+const METHODS: [(&str, &str); 24] = [
+    ("assume_root", "assume_root"),
+    ("ci_key_to_oidc", "web_identity"),
+    ("console_switch", "console_switch"),
+    ("console_switch_unpaired", "console_switch"),
+    ("ec2_cross_account", "chained_role"),
+    ("ec2_double_issue", "service"),
+    ("ecs_task", "service"),
+    ("eks_irsa", "web_identity"),
+    ("eks_pod_identity", "service"),
+    ("github_oidc", "web_identity"),
+    ("github_oidc_immutable", "web_identity"),
+    ("gitlab_oidc", "web_identity"),
+    ("identity_center", "saml"),
+    ("lambda", "service"),
+    ("mfa", "assume_role"),
+    ("role_chain", "chained_role"),
+    ("role_from_session_token", "assume_role"),
+    ("roles_anywhere", "roles_anywhere"),
+    ("root_trusted_cli", "chained_role"),
+    ("root_trusted_console", "console_switch"),
+    ("saml", "saml"),
+    ("same_account_user", "assume_role"),
+    ("source_profile", "assume_role"),
+    ("vendor_external_id", "chained_role"),
+];
 
 const VIEWS: [&str; 6] = [
     "select * from assumptions",
@@ -86,7 +112,9 @@ fn a_fortnight_in_one_run() {
     let source = scratch.deliver("source", delivered.objects());
     assert!(lake.ingest([&source]).run().is_done());
     assert_lake_equals_truth(&lake, &delivered.truth);
-    assert_views_equal_truth(&lake, &delivered, "in one run", &mut Chance::new());
+    let known = Known::new(&delivered.truth, Records::of(&delivered.objects));
+    assert_views_equal_truth(&lake, &known, "in one run");
+    assert_reports_equal_truth(&lake, &known, &mut Chance::new());
 }
 
 fn in_any_order(spec: Spec, mut chance: Chance) {
@@ -106,10 +134,12 @@ fn in_any_order(spec: Spec, mut chance: Chance) {
     let again = lake.ingest(&sources).run().exits(0);
     let said = again.json();
     assert_eq!(said["log_files"], 0, "{again}");
-    assert_views_equal_truth(&lake, &delivered, "given twice", &mut chance);
+    let known = Known::new(&delivered.truth, Records::of(&delivered.objects));
+    assert_views_equal_truth(&lake, &known, "given twice");
     lake.maintain().run().exits(0);
     assert_maintained_lake_equals_truth(&lake, &delivered.truth);
-    assert_views_equal_truth(&lake, &delivered, "after maintain", &mut chance);
+    assert_views_equal_truth(&lake, &known, "after maintain");
+    assert_reports_equal_truth(&lake, &known, &mut chance);
 }
 
 /// Writes the organisation's objects into several folders, and gives the sources to name, in any order:
@@ -136,21 +166,16 @@ fn spread(delivered: &Delivered, scratch: &Scratch, chance: &mut Chance) -> Vec<
     sources
 }
 
-fn assert_views_equal_truth(
-    lake: &Lake<'_>,
-    delivered: &Delivered,
-    stage: &str,
-    chance: &mut Chance,
-) {
-    let known = Known::new(&delivered.truth, Records::of(&delivered.objects));
+/// Asks for every view.
+fn assert_views_equal_truth(lake: &Lake<'_>, known: &Known<'_>, stage: &str) {
     let mut differences = Differences::default();
     let mut views = lake.sql_all(&VIEWS).into_iter();
     let mut next = || views.next().unwrap();
     let assumptions = next();
     let (sessions, unissued): (Vec<Row>, Vec<Row>) =
         next().into_iter().partition(|row| !row["issued_event_id"].is_null());
-    scenarios(&known, &assumptions, &sessions, &mut differences);
-    samples(&known, &sessions, &mut differences);
+    scenarios(known, &assumptions, &sessions, &mut differences);
+    samples(known, &sessions, &mut differences);
     unissued_ids(&unissued, &mut differences);
     differences.compare(known.assumptions(), assumptions);
     differences.compare(known.issued_sessions(), sessions);
@@ -159,8 +184,13 @@ fn assert_views_equal_truth(
     differences.compare(known.coverage(), next());
     differences.compare(known.roles_used(), next());
     differences.compare(known.roles_taken(), next());
+    differences.none(stage);
+}
 
-    let last = delivered.truth.files.iter().map(|file| file.delivered_at).max().unwrap();
+/// Asks for every report.
+fn assert_reports_equal_truth(lake: &Lake<'_>, known: &Known<'_>, chance: &mut Chance) {
+    let mut differences = Differences::default();
+    let last = known.truth.files.iter().map(|file| file.delivered_at).max().unwrap();
     let as_of = compare::text(Some(&time(last + 1)));
     let report = |name: &str, args: &[&str]| {
         lake.report(name, &[&["--as-of", as_of.as_str()], args].concat())
@@ -169,8 +199,8 @@ fn assert_views_equal_truth(
     differences.compare(known.edges_report(), report("edges", &[]));
     differences.compare(known.denied_report(), report("denied", &[]));
     differences.compare(known.coverage_report(), report("coverage", &[]));
-    lineage(&known, &mut differences, chance, report);
-    differences.none(stage);
+    lineage(known, &mut differences, chance, report);
+    differences.none("reports");
 }
 
 /// What tells each named story is found, and tells it.
@@ -183,6 +213,18 @@ fn scenarios(
     let ids = |rows: &[Row], column: &str| -> BTreeSet<String> {
         rows.iter().filter_map(|row| Some(row[column].as_str()?.to_owned())).collect()
     };
+    let with_method = |scenario: &str, method: &str| {
+        let acts = &known.truth.scenarios[scenario].acts;
+        let is_one = |row: &&Row| {
+            row["method"] == method && acts.iter().any(|act| row["event_id"] == act.as_str())
+        };
+        assumptions.iter().any(|row| is_one(&row))
+    };
+    for (scenario, method) in METHODS {
+        if !with_method(scenario, method) {
+            differences.add(format!("scenario {scenario}: rolecall has no act by {method}"));
+        }
+    }
     let (assumptions, sessions) = (ids(assumptions, "event_id"), ids(sessions, "session_id"));
     for (name, scenario) in &known.truth.scenarios {
         for (what, wanted, found) in
@@ -199,18 +241,17 @@ fn scenarios(
     }
 }
 
-/// The sample of each session is one of its first records.
+/// The sample of each session is a record of its first hour.
 fn samples(known: &Known<'_>, sessions: &[Row], differences: &mut Differences) {
     for row in sessions {
         let Some(session) = row["session_id"].as_str().and_then(|id| known.session(id)) else {
             continue;
         };
         let samples = known.samples(session);
-        let samples = samples.as_array().unwrap();
-        let found = &row["sample_event_id"];
-        if !(samples.contains(found) || samples.is_empty() && found.is_null()) {
-            differences
-                .add(format!("sample of {}: {found}, not of {samples:?}", row["session_id"]));
+        let found = row["sample_event_id"].as_str();
+        if found.map_or(!samples.is_empty(), |found| !samples.contains(&found)) {
+            let id = &row["session_id"];
+            differences.add(format!("sample of {id}: {found:?}, not of {samples:?}"));
         }
     }
 }
@@ -231,38 +272,38 @@ fn lineage(
     report: impl Fn(&str, &[&str]) -> Vec<Row>,
 ) {
     let named = known.truth.scenarios.values().flat_map(|scenario| &scenario.sessions);
-    let mut sessions: Vec<&str> = named.map(String::as_str).collect();
-    let mut keys = BTreeMap::new();
+    let sessions: Vec<&str> = named.map(String::as_str).collect();
+    let mut keys = BTreeSet::new();
     let mut roles = BTreeSet::new();
     for session in sessions.iter().filter_map(|id| known.session(id)) {
-        keys.extend(session.access_key_id.as_deref().map(|key| (key, ())));
-        keys.extend(session.origin_access_key_id.as_deref().map(|key| (key, ())));
+        keys.extend(session.access_key_id.as_deref());
+        keys.extend(session.origin_access_key_id.as_deref());
         roles.extend(session.role_arn.as_deref());
     }
-    let mut keys: Vec<&str> = keys.into_keys().collect();
-    let mut roles: Vec<&str> = roles.into_iter().collect();
-    chance.shuffle(&mut sessions);
-    chance.shuffle(&mut keys);
-    chance.shuffle(&mut roles);
-    for id in sessions.into_iter().take(ASKED) {
-        let what = format!("lineage --session {id}");
-        let expected =
-            known.lineage_report(what, |session, _| session.session_id.as_deref() == Some(id));
-        differences.compare(expected, report("lineage", &["--session", id]));
-    }
-    for key in keys.into_iter().take(ASKED) {
-        let what = format!("lineage --access-key {key}");
-        let expected = known.lineage_report(what, |session, row| {
-            session.access_key_id.as_deref() == Some(key)
-                || session.used_access_key_ids.iter().any(|used| used == key)
-                || row["chain_access_key_ids"].as_array().unwrap().contains(&Value::from(key))
-        });
-        differences.compare(expected, report("lineage", &["--access-key", key]));
-    }
-    for role in roles.into_iter().take(ASKED) {
-        let what = format!("lineage --role {role}");
-        let expected =
-            known.lineage_report(what, |session, _| session.role_arn.as_deref() == Some(role));
-        differences.compare(expected, report("lineage", &["--role", role]));
-    }
+    let keys: Vec<&str> = keys.into_iter().collect();
+    let roles: Vec<&str> = roles.into_iter().collect();
+    let id = one_of(&sessions, chance);
+    let what = format!("lineage --session {id}");
+    let expected =
+        known.lineage_report(what, |session, _| session.session_id.as_deref() == Some(id));
+    differences.compare(expected, report("lineage", &["--session", id]));
+
+    let key = one_of(&keys, chance);
+    let what = format!("lineage --access-key {key}");
+    let expected = known.lineage_report(what, |session, row| {
+        session.access_key_id.as_deref() == Some(key)
+            || session.used_access_key_ids.iter().any(|used| used == key)
+            || row["chain_access_key_ids"].as_array().unwrap().contains(&Value::from(key))
+    });
+    differences.compare(expected, report("lineage", &["--access-key", key]));
+
+    let role = one_of(&roles, chance);
+    let what = format!("lineage --role {role}");
+    let expected =
+        known.lineage_report(what, |session, _| session.role_arn.as_deref() == Some(role));
+    differences.compare(expected, report("lineage", &["--role", role]));
+}
+
+fn one_of<'a>(list: &[&'a str], chance: &mut Chance) -> &'a str {
+    list[chance.below(list.len() as u64) as usize]
 }

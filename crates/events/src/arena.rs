@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use bumpalo::Bump;
 
-use crate::rows::{ActivityRow, CredentialEvent, IamChange};
+use crate::record::Identity;
+use crate::rows::{CredentialEvent, IamChange};
 
 impl CredentialEvent<'_> {
     /// The same row, with its text in `arena`.
@@ -117,42 +118,27 @@ impl IamChange<'_> {
     }
 }
 
-impl ActivityRow<'_> {
-    /// The same row, with its text in `arena`.
-    pub(crate) fn copy_into(self, arena: &Bump) -> ActivityRow<'_> {
-        let text = |text: &str| -> &str { arena.alloc_str(text) };
-        let opt = |field: Option<&str>| field.map(text);
-        ActivityRow {
-            hour: self.hour,
-            access_key_id: opt(self.access_key_id),
-            credential_kind: self.credential_kind,
-            principal_type: opt(self.principal_type),
+impl Identity<'_> {
+    /// What a row of activity needs of it, with its text in `arena`.
+    pub(crate) fn copy_into<'b>(&self, arena: &'b Bump) -> Identity<'b> {
+        let opt = |field: Option<&str>| field.map(|text| -> &'b str { arena.alloc_str(text) });
+        Identity {
+            kind: opt(self.kind),
             principal_id: opt(self.principal_id),
-            principal_arn: opt(self.principal_arn),
+            arn: opt(self.arn),
             account_id: opt(self.account_id),
+            access_key_id: opt(self.access_key_id),
             user_name: opt(self.user_name),
-            role_arn: opt(self.role_arn),
-            role_id: opt(self.role_id),
-            session_name: opt(self.session_name),
-            session_created: self.session_created,
-            source_identity: opt(self.source_identity),
             invoked_by: opt(self.invoked_by),
+            // No column of activity.
+            identity_provider: None,
+            on_behalf_of: None,
             in_scope_of: opt(self.in_scope_of),
+            issuer_arn: opt(self.issuer_arn),
+            issuer_id: opt(self.issuer_id),
+            session_created: self.session_created,
             mfa: self.mfa,
-            event_source: text(self.event_source),
-            event_name: text(self.event_name),
-            event_category: opt(self.event_category),
-            aws_region: opt(self.aws_region),
-            recipient_account_id: opt(self.recipient_account_id),
-            error_code: opt(self.error_code),
-            source_ip: opt(self.source_ip),
-            source_service: opt(self.source_service),
-            user_agent: opt(self.user_agent),
-            event_count: self.event_count,
-            first_time: self.first_time,
-            last_time: self.last_time,
-            sample_event_id: opt(self.sample_event_id),
-            sample_record_index: self.sample_record_index,
+            source_identity: opt(self.source_identity),
         }
     }
 }

@@ -18,7 +18,7 @@ use simd_json::{Buffers, INPUT_PADDING, Tape};
 
 use crate::inflate::Inflater;
 use crate::record::Record;
-use crate::rows::{Account, LogFile, Rejection};
+use crate::rows::{Account, LogFile, Rejection, RejectionReason};
 use crate::tape::{Nodes, Place};
 use crate::{Limits, Refusal, activity, credential, iam, repair};
 
@@ -30,6 +30,10 @@ const KEEP_PARSED_BYTES: usize = 16 * PIECE_BYTES;
 
 /// Rows above this are given back after the file.
 const KEEP_ROW_BYTES: usize = 32 << 20;
+
+/// More text than any record holds: CloudTrail cuts fields so that a record stays below 256 KB. What is
+/// larger was made to do harm, and would be kept by every table.
+const MAX_RECORD_BYTES: usize = 1 << 20;
 
 const PREFIX: &[u8] = b"{\"Records\":[";
 const SUFFIX: &[u8] = b"]}";
@@ -72,8 +76,7 @@ impl Reader {
             self.arena = Bump::new();
         }
         self.arena.reset();
-        let mut collector =
-            Collector { file: LogFile::default(), arena: &self.arena, index: &mut self.index };
+        let mut collector = Collector::new(&self.arena, &mut self.index);
         let cap = self.limits.max_inflated_bytes;
         let mut source = Source { bytes, cap, inflater: &mut self.inflater, text_len: 0 };
         let result = read_source(&mut source, &mut self.parser, &mut collector);
@@ -198,13 +201,22 @@ fn piece_end(
 /// What the rows of one file are gathered into.
 struct Collector<'b, 'i> {
     file: LogFile<'b>,
+    halves: activity::Halves<'b>,
     arena: &'b Bump,
     index: &'i mut activity::Index,
+    /// Whether the text that is being read could hold a record that is too large.
+    measure: bool,
 }
 
-impl Collector<'_, '_> {
+impl<'b, 'i> Collector<'b, 'i> {
+    fn new(arena: &'b Bump, index: &'i mut activity::Index) -> Self {
+        let (file, halves) = (LogFile::default(), activity::Halves::default());
+        Self { file, halves, arena, index, measure: false }
+    }
+
     fn restart(&mut self) {
         self.file = LogFile::default();
+        self.halves = activity::Halves::default();
         self.index.clear();
     }
 
@@ -213,7 +225,12 @@ impl Collector<'_, '_> {
         // Positions past u32 do not occur under any cap on a file's size.
         let index = u32::try_from(account.seen).unwrap_or(u32::MAX);
         account.seen += 1;
-        let record = match Record::read(nodes, place, index) {
+        let too_large = self.measure && nodes.text_len(place) > MAX_RECORD_BYTES;
+        let read = match too_large {
+            true => Err(RejectionReason::TooLarge),
+            false => Record::read(nodes, place, index),
+        };
+        let record = match read {
             Ok(record) => record,
             Err(reason) => {
                 account.rejected += 1;
@@ -226,7 +243,7 @@ impl Collector<'_, '_> {
         let time = record.event_time;
         account.first_event_time = Some(account.first_event_time.map_or(time, |at| at.min(time)));
         account.last_event_time = Some(account.last_event_time.map_or(time, |at| at.max(time)));
-        self.index.add(&mut self.file.activity, self.arena, &record);
+        self.index.add(&mut self.file.activity, &mut self.halves, self.arena, &record);
         if credential::is_credential_event(record.event_source, record.event_name) {
             account.credential += 1;
             let event = credential::read(nodes, &record);
@@ -288,6 +305,7 @@ impl Parser {
             if let Some([open, .., close]) = piece.get_mut(..len) {
                 (*open, *close) = (b'[', b']');
             }
+            collector.measure = len > MAX_RECORD_BYTES;
             self.parse(piece, len, |nodes| {
                 nodes.elements(Place::ROOT).for_each(|record| collector.add(nodes, record));
                 Ok(())
@@ -306,6 +324,7 @@ impl Parser {
     ) -> Result<(), Refusal> {
         collector.restart();
         let len = text.range.len();
+        collector.measure = len > MAX_RECORD_BYTES;
         let document = text.buffer.get_mut(text.range.start..).unwrap_or_default();
         match self.parse(document, len, |nodes| read_records(nodes, collector))? {
             Some(events) => self.read_looked_up(&events, collector),

@@ -113,10 +113,7 @@ impl<'a> Record<'a> {
 
     /// `sourceIPAddress` as an address and as the name of a service; at most one is set.
     pub(crate) fn source(&self) -> (Option<&'a str>, Option<&'a str>) {
-        match self.source_ip_address {
-            Some(text) if is_address(text) => (Some(text), None),
-            other => (None, other),
-        }
+        source(self.source_ip_address)
     }
 }
 
@@ -190,9 +187,7 @@ impl<'a> Identity<'a> {
         if let Some((_, session)) = self.role_session() {
             return Some(session);
         }
-        // The most frequent caller that is no role session has an ARN, too: spare it the search.
-        let arn = self.arn.filter(|_| self.kind != Some("IAMUser"))?;
-        let (_, session) = split_assumed_role(arn)?;
+        let (_, session) = split_assumed_role(self.arn?)?;
         Some(session).filter(|session| !session.is_empty())
     }
 
@@ -213,8 +208,8 @@ pub(crate) fn split_assumed_role(arn: &str) -> Option<(&str, &str)> {
     after_colon(arn, "assumed-role/")?.split_once('/')
 }
 
-/// What follows the first `:` and `start`. Runs for every record, where the standard library's search
-/// for a text spends most of its time on preparing itself.
+/// What follows the first `:` and `start`. The standard library's search for a text spends most of its
+/// time on preparing itself.
 fn after_colon<'a>(arn: &'a str, start: &str) -> Option<&'a str> {
     let mut rest = arn;
     loop {
@@ -251,6 +246,14 @@ pub(crate) fn credential_kind(access_key_id: Option<&str>) -> CredentialKind {
         Some("ASIA") => CredentialKind::Temporary,
         _ if access_key_id.is_none() => CredentialKind::None,
         _ => CredentialKind::Other,
+    }
+}
+
+/// `sourceIPAddress` as an address and as the name of a service; at most one is set.
+pub(crate) fn source(source_ip_address: Option<&str>) -> (Option<&str>, Option<&str>) {
+    match source_ip_address {
+        Some(text) if is_address(text) => (Some(text), None),
+        other => (None, other),
     }
 }
 

@@ -73,6 +73,8 @@ pub enum RejectionReason {
     NoEventSource,
     /// `eventName` is absent, empty or not text.
     NoEventName,
+    /// Holds more text than any record that CloudTrail delivers.
+    TooLarge,
 }
 
 impl std::fmt::Display for RejectionReason {
@@ -83,6 +85,7 @@ impl std::fmt::Display for RejectionReason {
             Self::BadEventTime => "has an eventTime that is not a time",
             Self::NoEventSource => "has no eventSource",
             Self::NoEventName => "has no eventName",
+            Self::TooLarge => "is larger than any record that CloudTrail delivers",
         })
     }
 }

@@ -108,6 +108,16 @@ impl<'t, 'a> Nodes<'t, 'a> {
         self.text(self.descend(place, path))
     }
 
+    /// Bytes of all text below `place`, names of members included.
+    pub(crate) fn text_len(self, place: Place) -> usize {
+        let nodes = self.0.get(place.0..self.after(place).0).unwrap_or_default();
+        let lens = nodes.iter().map(|node| match node {
+            Node::String(text) => text.len(),
+            _ => 0,
+        });
+        lens.sum()
+    }
+
     fn after(self, place: Place) -> Place {
         match self.0.get(place.0) {
             Some(Node::Object { count, .. } | Node::Array { count, .. }) => {

@@ -61,10 +61,11 @@ pub fn of_key(key: &str) -> Named {
 }
 
 /// Reads the path of a file: every `*.json` and `*.json.gz` may be a log file, but for what says that it
-/// is something else of CloudTrail's.
+/// is something else of CloudTrail's, or part of a lake that lies in the same folder.
 pub fn of_path(path: &str) -> Named {
     let is_json = path.ends_with(".json") || path.ends_with(".json.gz");
-    if !is_json || OTHER_KINDS.iter().any(|kind| path.contains(kind)) {
+    let is_of_a_lake = path.split('/').any(|part| part == "_delta_log");
+    if !is_json || is_of_a_lake || OTHER_KINDS.iter().any(|kind| path.contains(kind)) {
         return Named::NotALogFile;
     }
     Named::LogFile(read(path))
@@ -227,6 +228,7 @@ mod tests {
     fn files_in_a_folder_are_read_whatever_they_are_called() {
         assert_eq!(of_path("x/README.md"), Named::NotALogFile);
         assert_eq!(of_path("x/CloudTrail-Digest/y.json.gz"), Named::NotALogFile);
+        assert_eq!(of_path("x/lake/activity/_delta_log/0.json"), Named::NotALogFile);
         let layout = log_file(of_path("x/events.json"));
         assert_eq!(layout.delivered_identity(), None);
         assert_eq!(layout.account_id, None);

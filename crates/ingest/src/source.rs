@@ -153,7 +153,7 @@ fn walk(
     progress: &Progress,
     found: &mpsc::Sender<Candidate>,
 ) -> Result<(), IngestError> {
-    let named_one_by_one = root.is_file();
+    let named_one_by_one = !root.is_dir();
     if !root.exists() {
         return Err(IngestError::NoSuchPath { path: root.display().to_string() });
     }
@@ -182,8 +182,12 @@ fn walk(
             progress.not_a_log_file();
             continue;
         };
-        let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
         let place = Place::File(entry.path().to_owned());
+        if let Some(reason) = unusable(&entry, named_one_by_one) {
+            progress.unreadable(&place.to_string(), reason);
+            continue;
+        }
+        let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
         if !selection.wants(&layout, &place, progress) {
             continue;
         }
@@ -195,8 +199,21 @@ fn walk(
     Ok(())
 }
 
+/// Why a file that looks like a log file is not even opened.
+fn unusable(entry: &walkdir::DirEntry, named_one_by_one: bool) -> Option<&'static str> {
+    // A pipe that somebody names is meant; one that lies in a folder would be waited for without end.
+    if !named_one_by_one && !entry.file_type().is_file() {
+        return Some("is no regular file");
+    }
+    // The ledger says which file each row came from, and it holds text.
+    if entry.path().to_str().is_none() {
+        return Some("has a name that is not UTF-8: rename it");
+    }
+    None
+}
+
 /// The path as it was in the bucket that the folder is a copy of: what leads to the copy says nothing about
-/// the trail. A name that is not UTF-8 still has a readable ending.
+/// the trail.
 fn path_in_bucket(root: &Path, path: &Path) -> String {
     let full = path.to_string_lossy().into_owned();
     let below = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();

@@ -64,9 +64,24 @@ impl Lake {
     /// Opens the lake at `uri`, a folder or `s3://bucket/prefix`; makes it where there is none.
     pub async fn create_or_open(uri: &str, options: LakeOptions) -> Result<Self> {
         let lake = Self::at(uri, &options, true)?;
+        let mut versions = Vec::with_capacity(Table::ALL.len());
         for store in &lake.stores {
-            if store.snapshot().await?.is_none() {
+            versions.push(store.snapshot().await?.map(|snapshot| snapshot.version()));
+        }
+        // Nothing is committed before all tables are there, so one that is missing beside rows is
+        // lost, or was made by another process just now.
+        let in_use = versions.iter().flatten().any(|version| *version > 0);
+        for (store, version) in lake.stores.iter().zip(versions) {
+            if version.is_some() {
+                continue;
+            }
+            if !in_use {
                 store.create(options.now.div_euclid(1_000)).await?;
+            } else if store.snapshot().await?.is_none() {
+                return Err(LakeError::Foreign {
+                    table: store.table,
+                    reason: "it is gone while the lake's other tables hold rows".to_owned(),
+                });
             }
         }
         lake.check_tables().await?;

@@ -1,5 +1,17 @@
 //! The lake: `credential_events`, `iam_changes`, `activity` and `log_files` as Delta tables, on a
 //! folder or on S3. This crate is the only door to them; nothing else names Delta.
+//!
+//! - [`schema`]: what the tables look like.
+//! - [`Batch`]: typed rows of many log files to Arrow, waiting for one commit.
+//! - [`Writer`]: commits batches. For each table a log file's rows are added in exactly one commit
+//!   and never twice, whatever is killed when, and however many writers share the lake.
+//! - [`LakeReader`]: all tables, each pinned at one version, for DataFusion.
+//! - [`Lake::maintain`]: compacts, sorts, drops duplicate events, deletes what is not needed.
+//! - [`Lake::check`]: compares the ledger's counts with the rows.
+//!
+//! It does not know where log files come from, reads no clock and no environment: times are passed
+//! in as microseconds, options by the caller. On a folder, durable means a killed process, not a
+//! power cut.
 
 mod check;
 mod error;

@@ -197,23 +197,31 @@ impl TableStore {
         }
     }
 
-    /// Puts files that nothing refers to yet.
+    /// Puts files that nothing refers to yet: all of them, or as far as that works none.
     pub(crate) async fn put_files(&self, encoded: Vec<EncodedFile>) -> Result<Vec<NewFile>> {
         let objects = self.objects();
-        futures::stream::iter(encoded)
+        let files: Vec<NewFile> = encoded.iter().map(|encoded| encoded.file.clone()).collect();
+        let put: Result<()> = futures::stream::iter(encoded)
             .map(|encoded| {
                 let objects = Arc::clone(&objects);
                 async move {
                     let path = Path::from(encoded.file.path.as_str());
-                    objects.put(&path, encoded.bytes.into()).await.map_err(|error| {
+                    let put = objects.put(&path, encoded.bytes.into()).await;
+                    put.map(|_| ()).map_err(|error| {
                         LakeError::storage(format!("write a file of table {}", self.table), error)
-                    })?;
-                    Ok(encoded.file)
+                    })
                 }
             })
             .buffered(PUT_CONCURRENCY)
             .try_collect()
-            .await
+            .await;
+        match put {
+            Ok(()) => Ok(files),
+            Err(error) => {
+                self.discard_files(&files).await;
+                Err(error)
+            }
+        }
     }
 
     /// Writes a checkpoint of the latest version.

@@ -16,7 +16,7 @@ use crate::ledger::FileKey;
 use crate::log::TableSet;
 use crate::rows::{Batch, ContentHash, FileStatus, LogFileId};
 use crate::schema::Table;
-use crate::state::LakeState;
+use crate::state::{LakeState, data_index};
 use crate::step::Hook;
 
 use self::work::Work;
@@ -168,9 +168,13 @@ impl Writer {
         let mut work = Work::new(batch, &self.state.ledger.hasher)?;
         self.state.read_on().await?;
         self.judge(&mut work).await?;
-        let staged = self.stage_all(&work).await?;
-        for (table, staged) in Table::DATA.into_iter().zip(staged) {
-            self.commit_table(&mut work, table, staged).await?;
+        let mut staged = self.stage_all(&work).await?;
+        for table in Table::DATA {
+            let own = staged[data_index(table)].take();
+            if let Err(error) = self.commit_table(&mut work, table, own).await {
+                self.discard(staged).await;
+                return Err(error);
+            }
         }
         self.commit_ledger(&mut work).await?;
         tracing::debug!(lake = self.uri, batch = work.report.batch_id, "batch committed");

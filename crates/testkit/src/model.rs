@@ -116,8 +116,6 @@ pub(crate) struct SessionIntent {
     pub(crate) parent: Option<Caller>,
     /// Tags that go on to the next role.
     pub(crate) transitive: Vec<(String, String)>,
-    /// Whether the issuing answer names the role session; if not, only its parts are known.
-    pub(crate) terse: bool,
 }
 
 impl SessionIntent {
@@ -142,7 +140,6 @@ impl SessionIntent {
             issued_by: "",
             parent: None,
             transitive: Vec::new(),
-            terse: false,
         }
     }
 }

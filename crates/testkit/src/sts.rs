@@ -162,7 +162,6 @@ impl World {
             issued_by: event_name,
             parent: Some(spec.caller),
             transitive: issued.passed_on,
-            terse: spec.terse,
         })
     }
 

@@ -15,6 +15,11 @@ pub(crate) struct Delivered {
 }
 
 impl Delivered {
+    /// All stories in about a hundred log files: each is a request where the ground is S3.
+    pub(crate) fn in_few_files(seed: u64) -> Self {
+        Self::new(&Spec { delivery_minutes: 480, ..Spec::small(seed) })
+    }
+
     pub(crate) fn new(spec: &Spec) -> Self {
         let organization = Organization::generate(spec);
         let objects: Vec<GeneratedFile> = organization.files().collect();

@@ -83,20 +83,6 @@ impl Differences {
         named
     }
 
-    /// Two values that must be the same.
-    pub(super) fn same(
-        &mut self,
-        what: impl FnOnce() -> String,
-        truth: impl Into<Value>,
-        found: &Value,
-    ) {
-        let truth = truth.into();
-        self.compared += 1;
-        if truth != *found {
-            self.add(format!("{}: truth {truth}, rolecall {found}", what()));
-        }
-    }
-
     pub(super) fn add(&mut self, line: String) {
         self.lines.push(line);
     }

@@ -443,7 +443,7 @@ impl<'a> Known<'a> {
     }
 
     /// Event ids of the records that may stand as the sample of a session: those of its first hour.
-    pub(super) fn samples(&self, session: &Session) -> Vec<&str> {
+    pub(super) fn samples<'s>(&'s self, session: &'s Session) -> Vec<&'s str> {
         let uses = self.uses(session);
         let hour = |seen: &&Seen| seen.at[..13].to_owned();
         let first = uses.iter().map(hour).min();

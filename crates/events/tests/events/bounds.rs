@@ -1,21 +1,37 @@
 //! Hostile sizes: time and rows stay in proportion to the input. What memory does is in `memory.rs`.
 
+use rolecall_events::rows::RejectionReason;
 use rolecall_events::{Limits, Reader};
 use serde_json::json;
 
 use crate::support::{check_sum, counts, log_file, record};
 
+/// CloudTrail's records stay below 256 KB. What is far larger is no record of its, and must not reach the
+/// tables; its neighbours do.
 #[test]
-fn a_string_of_100_mb_is_a_value_like_any_other() {
+fn a_record_with_a_string_of_100_mb_is_rejected_by_itself() {
     let good = record("sts", "AssumeRole", json!({})).to_string();
-    let long = "x".repeat(100 << 20);
-    for member in ["userAgent", "requestParameters", "unknown"] {
-        let big = format!("{{\"{member}\":\"{long}\",{}", &good[1..]);
-        let text = format!("{{\"Records\":[{good},{big},{good}]}}");
-        let mut reader = Reader::new(Limits::default());
-        let file = reader.read(text.as_bytes()).unwrap();
-        check_sum(&file);
-        assert_eq!(counts(&file.account), [3, 3, 0, 0]);
+    let check = |text_len: usize, space: &str, expect: [u64; 4]| {
+        let long = "x".repeat(text_len);
+        for member in ["userAgent", "requestParameters", "unknown"] {
+            let big = format!("{{\"{member}\":\"{long}\",{}", &good[1..]);
+            let text = format!("{{\"Records\":{space}[{good},{big},{good}]}}");
+            let mut reader = Reader::new(Limits::default());
+            let file = reader.read(text.as_bytes()).unwrap();
+            check_sum(&file);
+            assert_eq!(counts(&file.account), expect);
+            for rejection in &file.account.rejections {
+                assert_eq!(
+                    (rejection.record_index, rejection.reason),
+                    (1, RejectionReason::TooLarge)
+                );
+            }
+        }
+    };
+    check(100 << 20, "", [3, 2, 0, 1]);
+    for space in ["", " "] {
+        check(2 << 20, space, [3, 2, 0, 1]);
+        check(900 << 10, space, [3, 3, 0, 0]);
     }
 }
 

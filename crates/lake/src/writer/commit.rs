@@ -1,7 +1,5 @@
 //! The steps of one commit.
 
-use futures::future::try_join_all;
-
 use crate::error::{Kind, LakeError, Result};
 use crate::files::{NewFile, encode};
 use crate::log::{Draft, LogEntry, NamedFile};
@@ -89,20 +87,19 @@ impl Writer {
     }
 
     /// Writes the Parquet files of all data tables side by side.
-    pub(super) async fn stage_all(&self, work: &Work) -> Result<Vec<Option<Staged>>> {
-        try_join_all(Table::DATA.map(|table| {
-            let wanted: Vec<bool> = {
-                let open = &self.state.data[data_index(table)].open;
-                work.files
-                    .iter()
-                    .map(|file| match file.verdict {
-                        Verdict::Write { held_by } => {
-                            !held_by.contains(table) && !open.contains_key(&file.key)
-                        }
-                        _ => false,
-                    })
-                    .collect()
-            };
+    pub(super) async fn stage_all(&self, work: &Work) -> Result<[Option<Staged>; 3]> {
+        let stage = |table: Table| {
+            let open = &self.state.data[data_index(table)].open;
+            let wanted: Vec<bool> = work
+                .files
+                .iter()
+                .map(|file| match file.verdict {
+                    Verdict::Write { held_by } => {
+                        !held_by.contains(table) && !open.contains_key(&file.key)
+                    }
+                    _ => false,
+                })
+                .collect();
             async move {
                 if wanted.contains(&true) {
                     self.stage(work, table, wanted).await.map(Some)
@@ -110,8 +107,33 @@ impl Writer {
                     Ok(None)
                 }
             }
-        }))
-        .await
+        };
+        let [first, second, third] = Table::DATA.map(stage);
+        let (first, second, third) = tokio::join!(first, second, third);
+        match (first, second, third) {
+            (Ok(first), Ok(second), Ok(third)) => Ok([first, second, third]),
+            (first, second, third) => {
+                let mut staged = [None, None, None];
+                let mut failure = None;
+                for (slot, result) in staged.iter_mut().zip([first, second, third]) {
+                    match result {
+                        Ok(done) => *slot = done,
+                        Err(error) => failure = Some(error),
+                    }
+                }
+                self.discard(staged).await;
+                Err(failure.unwrap_or_else(|| LakeError::bug("write a batch", "no reason")))
+            }
+        }
+    }
+
+    /// Deletes files that were never put to a log, as far as that works.
+    pub(super) async fn discard(&self, staged: [Option<Staged>; 3]) {
+        for (table, staged) in Table::DATA.into_iter().zip(staged) {
+            if let Some(staged) = staged {
+                self.store(table).discard_files(&staged.files).await;
+            }
+        }
     }
 
     async fn stage(&self, work: &Work, table: Table, wanted: Vec<bool>) -> Result<Staged> {
@@ -166,7 +188,13 @@ impl Writer {
                 Attempt::VersionTaken => {}
                 Attempt::Unknown(error) => {
                     failures += 1;
-                    self.after_failure(work, table, failures, error).await?;
+                    if let Err(error) = self.after_failure(work, table, failures, error).await {
+                        // A full disk cannot have the commit after all; room is needed now.
+                        if error.kind() == Kind::Full {
+                            self.store(table).discard_files(&current.files).await;
+                        }
+                        return Err(error);
+                    }
                 }
             }
         }

@@ -251,3 +251,31 @@ async fn an_old_day_is_known_without_being_loaded_at_start() {
     assert_eq!(writer.membership(&unknown.id()).await.unwrap(), Membership::Unknown);
     assert!(samples[0].meta().ingested_at > DAY_ZERO);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_that_has_lost_a_table_is_not_made_anew() {
+    for table in Table::ALL {
+        let (_folder, uri) = folder();
+        let lake = lake_at(&uri).await;
+        writer_of(&lake).await.commit(batch_of([&Sample::new(1, 0, 4)])).await.unwrap();
+        std::fs::remove_dir_all(std::path::Path::new(&uri).join(table.name())).unwrap();
+        let error = Lake::create_or_open(&uri, LakeOptions::default()).await.unwrap_err();
+        assert!(
+            matches!(&error, LakeError::Foreign { table: lost, .. } if *lost == table),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_whose_making_was_broken_off_is_made_to_the_end() {
+    let (_folder, uri) = folder();
+    lake_at(&uri).await;
+    for table in [Table::LogFiles, Table::Activity] {
+        std::fs::remove_dir_all(std::path::Path::new(&uri).join(table.name())).unwrap();
+    }
+    let lake = lake_at(&uri).await;
+    let sample = Sample::new(1, 0, 4);
+    writer_of(&lake).await.commit(batch_of([&sample])).await.unwrap();
+    assert_holds(&lake, [&sample]).await;
+}

@@ -87,7 +87,7 @@ async fn large_partitions_become_several_sorted_files() {
 async fn duplicate_events_are_dropped_and_accounted_for() {
     let (_folder, uri) = folder();
     let (first, second) = twice_delivered();
-    let lake = lake_of(&uri, &[&[second.clone()], &[first.clone()]]).await;
+    let lake = lake_of(&uri, &[std::slice::from_ref(&second), std::slice::from_ref(&first)]).await;
     let report = maintain(&lake).await;
     assert_eq!(report.tables[&Table::CredentialEvents].rows_dropped, 8);
     assert_eq!(report.tables[&Table::IamChanges].rows_dropped, 2);
@@ -248,7 +248,7 @@ async fn a_broken_off_file_is_closed_after_a_day_and_completed_when_it_comes_aga
         let early = lake.maintain(MaintainOptions::at(committed + DAY)).await.unwrap();
         assert_eq!(early.closed_as_pending, [""; 0]);
         let late = lake.maintain(MaintainOptions::at(committed + DAY + 1_000)).await.unwrap();
-        assert_eq!(late.closed_as_pending, [sample.name.clone()]);
+        assert_eq!(late.closed_as_pending, std::slice::from_ref(&sample.name));
         let report = lake.check().await.unwrap();
         assert_eq!((report.clean, report.pending), (true, 1));
         // The marks have moved on, so its commits may go; it is in the ledger as pending now.

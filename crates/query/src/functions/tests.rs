@@ -1,3 +1,5 @@
+//! The functions as SQL calls them.
+
 use arrow::util::pretty::pretty_format_batches;
 
 use super::*;

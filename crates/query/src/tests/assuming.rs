@@ -38,7 +38,7 @@ async fn a_masked_copy_alone_is_named_by_its_unique_id_where_the_lake_knows_it()
         lake.answer(WHO).await,
         "owner-copy | owner-copy | 111111111111/AIDAANN | none | 222222222222 | true | 1 | assume_role"
     );
-    let seen = super::lake::used("09:00:00", "09:00:00", 1).key("AKIAANN").as_user("ann");
+    let seen = super::lake::used("09:00:00", "09:00:00", 1).key("AKIAANN").of_user("ann");
     let lake = lake.activity([seen]);
     assert_eq!(
         lake.answer(WHO).await,

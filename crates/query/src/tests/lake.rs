@@ -170,7 +170,7 @@ impl Row {
             .number("session_created", at(made))
     }
 
-    pub(crate) fn as_user(self, name: &str) -> Self {
+    pub(crate) fn of_user(self, name: &str) -> Self {
         self.text("principal_type", "IAMUser")
             .text("principal_id", format!("AIDA{}", name.to_uppercase()))
             .text("principal_arn", format!("arn:aws:iam::{DEV}:user/{name}"))

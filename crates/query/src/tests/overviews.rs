@@ -37,12 +37,12 @@ async fn keys_show_use_and_changes() {
     };
     let lake = TestLake::default()
         .activity([
-            used("10:00:00", "10:30:00", 3).key("AKIAANN").as_user("ann"),
+            used("10:00:00", "10:30:00", 3).key("AKIAANN").of_user("ann"),
             used("12:00:00", "12:30:00", 2)
                 .key("AKIAANN")
-                .as_user("ann")
+                .of_user("ann")
                 .text("error_code", "AccessDenied"),
-            used("12:00:00", "12:30:00", 2).key("ASIATEMP").as_user("ann"),
+            used("12:00:00", "12:30:00", 2).key("ASIATEMP").of_user("ann"),
         ])
         .events([event("e", "12:00:00", "AssumeRole")
             .by_user("ann", "AKIAANN")
@@ -149,7 +149,7 @@ async fn a_file_that_names_no_account_is_counted_by_its_records() {
                 .without("delivered_date")
                 .without("delivered_at")],
         )
-        .activity([used("10:00:00", "10:01:00", 3).key("AKIAANN").as_user("ann")]);
+        .activity([used("10:00:00", "10:01:00", 3).key("AKIAANN").of_user("ann")]);
     assert_eq!(
         lake.answer(
             "SELECT account_id, aws_region, day, records, max_delivery_lag_seconds FROM coverage"

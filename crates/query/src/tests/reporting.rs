@@ -55,10 +55,10 @@ fn organisation() -> TestLake {
             denied("x3", "2026-01-07T12:00:00", "Other"),
         ])
         .activity([
-            used("2026-01-05T09:00:00", "2026-01-05T09:00:00", 1).key("AKIAANN").as_user("ann"),
+            used("2026-01-05T09:00:00", "2026-01-05T09:00:00", 1).key("AKIAANN").of_user("ann"),
             used("2026-01-05T09:00:00", "2026-01-05T09:00:00", 1)
                 .key("AKIAANN")
-                .as_user("ann")
+                .of_user("ann")
                 .text("recipient_account_id", DEV),
             used("2026-01-07T11:00:00", "2026-01-07T11:00:00", 2).key("ASIA3").in_session(
                 PROD,

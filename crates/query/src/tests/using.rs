@@ -220,7 +220,7 @@ async fn a_chain_that_closes_on_itself_is_cut() {
 async fn a_session_without_issue_says_why() {
     let lake = TestLake::default().activity([
         // The logs begin here.
-        used("10:00:00", "10:00:00", 1).key("AKIAANN").as_user("ann"),
+        used("10:00:00", "10:00:00", 1).key("AKIAANN").of_user("ann"),
         in_deploy("10:10:00", "09:30:00").key("ASIABEFORE"),
         in_deploy("10:40:00", "10:30:00").key("ASIALOST"),
         // The same session, called for by a service without key.
@@ -233,12 +233,12 @@ async fn a_session_without_issue_says_why() {
         ),
         used("10:51:00", "10:51:00", 1)
             .key("ASIACONSOLE")
-            .as_user("ann")
+            .of_user("ann")
             .number("session_created", super::lake::at("10:50:00"))
             .text("recipient_account_id", DEV),
         used("09:00:00", "09:00:00", 1)
             .key("AKIAANN")
-            .as_user("ann")
+            .of_user("ann")
             .text("recipient_account_id", DEV),
     ]);
     assert_eq!(
@@ -328,7 +328,7 @@ async fn a_console_sign_in_is_the_session_behind_its_switches() {
         ])
         .activity([used("10:01:00", "10:01:00", 3)
             .key("ASIACONSOLE")
-            .as_user("ann")
+            .of_user("ann")
             .number("session_created", signed_in)]);
     assert_eq!(
         lake.answer(

@@ -19,7 +19,7 @@ fn organisation() -> TestLake {
                 .issues("ASIADEPLOY0000000000", "11:00:00"),
         ])
         .activity([
-            used("09:00:00", "09:30:00", 5).key("AKIAANN0000000000000").as_user("ann"),
+            used("09:00:00", "09:30:00", 5).key("AKIAANN0000000000000").of_user("ann"),
             used("10:05:00", "10:05:00", 1)
                 .key("ASIAJUMP000000000000")
                 .in_session(DEV, "Jump", "ann-s", "10:00:00")
@@ -163,7 +163,7 @@ async fn a_user_is_found_by_arn_name_and_unique_id() {
     }
     let seen = used("09:00:00", "09:00:00", 1)
         .key("AKIABOB0000000000000")
-        .as_user("bob")
+        .of_user("bob")
         .text("principal_id", "AIDABOB0000000000000");
     let answer = ask(&TestLake::default().activity([seen]), "AIDABOB0000000000000").await;
     assert_eq!(
