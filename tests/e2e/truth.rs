@@ -89,8 +89,8 @@ fn the_owners_side_alone_is_held() {
 }
 
 #[test]
-fn any_organization() {
-    let mut chance = Chance::new();
+fn another_organization() {
+    let mut chance = Chance::from_seed(1);
     let hold = [Hold::Both, Hold::CallerOnly, Hold::OwnerOnly][chance.below(3) as usize];
     let spec = Spec {
         seed: chance.next(),
@@ -220,8 +220,13 @@ fn scenarios(
         };
         assumptions.iter().any(|row| is_one(&row))
     };
+    // A lake of one side may hold only records that cannot tell the method.
+    let told = |scenario: &str, method: &str| {
+        let ids = &known.truth.scenarios[scenario].acts;
+        known.truth.acts.iter().any(|act| act.method == method && ids.contains(&act.event_id))
+    };
     for (scenario, method) in METHODS {
-        if !with_method(scenario, method) {
+        if told(scenario, method) && !with_method(scenario, method) {
             differences.add(format!("scenario {scenario}: rolecall has no act by {method}"));
         }
     }
