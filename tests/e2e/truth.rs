@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use rolecall_testkit::{Hold, Kind, Spec};
 use serde_json::Value;
 
-use self::compare::Differences;
+use self::compare::{Differences, Expected};
 use self::expected::{Known, time};
 use self::records::Records;
 use crate::support::{
@@ -291,7 +291,7 @@ fn lineage(
     let what = format!("lineage --session {id}");
     let expected =
         known.lineage_report(what, |session, _| session.session_id.as_deref() == Some(id));
-    differences.compare(expected, report("lineage", &["--session", id]));
+    compare_lineage(differences, expected, report("lineage", &["--session", id]));
 
     let key = one_of(&keys, chance);
     let what = format!("lineage --access-key {key}");
@@ -300,13 +300,38 @@ fn lineage(
             || session.used_access_key_ids.iter().any(|used| used == key)
             || row["chain_access_key_ids"].as_array().unwrap().contains(&Value::from(key))
     });
-    differences.compare(expected, report("lineage", &["--access-key", key]));
+    compare_lineage(differences, expected, report("lineage", &["--access-key", key]));
 
-    let role = one_of(&roles, chance);
-    let what = format!("lineage --role {role}");
-    let expected =
-        known.lineage_report(what, |session, _| session.role_arn.as_deref() == Some(role));
-    differences.compare(expected, report("lineage", &["--role", role]));
+    let unissued = known.truth.sessions.iter().find(|session| session.session_id.is_none());
+    let of_unissued = unissued.and_then(|session| session.role_arn.as_deref());
+    for role in [Some(one_of(&roles, chance)), of_unissued].into_iter().flatten() {
+        let what = format!("lineage --role {role}");
+        let expected =
+            known.lineage_report(what, |session, _| session.role_arn.as_deref() == Some(role));
+        compare_lineage(differences, expected, report("lineage", &["--role", role]));
+    }
+}
+
+/// Sessions without issue have made-up ids, so that they are told apart by what they were.
+fn compare_lineage(differences: &mut Differences, expected: Expected, found: Vec<Row>) {
+    let is_issued =
+        |row: &Row| row["session_id"].as_str().is_some_and(|id| !id.starts_with("unissued:"));
+    let (issued, mut unissued): (Vec<Row>, Vec<Row>) =
+        expected.rows.into_iter().partition(is_issued);
+    let (found_issued, found_unissued) = found.into_iter().partition(is_issued);
+    for row in &mut unissued {
+        row.remove("session_id");
+    }
+    differences.compare(
+        Expected {
+            what: format!("{}, without issue", expected.what),
+            key: &["role", "session_name", "issued_time", "first_used"],
+            rows: unissued,
+            unknown: &["session_id"],
+        },
+        found_unissued,
+    );
+    differences.compare(Expected { rows: issued, ..expected }, found_issued);
 }
 
 fn one_of<'a>(list: &[&'a str], chance: &mut Chance) -> &'a str {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::callers::{masked_method, unsessioned};
 use crate::model::{
-    ActIntent, ActIx, Caller, Issue, RecIx, SessIx, SessionIntent, SessionKind, View, World,
+    ActIntent, ActIx, Caller, Issue, RecIx, RoleInfo, SessIx, SessionIntent, SessionKind, View,
+    World,
 };
 use crate::tally::{Tally, Uses};
 use crate::truth::{Act, Session};
@@ -16,16 +17,28 @@ pub(crate) struct Delivered<'a> {
     /// ARNs by unique id, where some delivered record shows both.
     names: HashMap<&'a str, &'a str>,
     arns: HashSet<&'a str>,
+    /// Unique ids by ARN, where some delivered record shows both.
+    ids: HashMap<&'a str, HashSet<&'a str>>,
 }
 
 impl<'a> Delivered<'a> {
     pub(crate) fn new(world: &'a World, tally: &'a Tally) -> Self {
         let mut names = HashMap::new();
         let mut arns = HashSet::new();
+        let mut ids: HashMap<&str, HashSet<&str>> = HashMap::new();
         for record in tally.placements.keys() {
             for (id, arn) in &world.records[record.0].shows {
                 names.insert(id.as_str(), arn.as_str());
                 arns.insert(arn.as_str());
+                ids.entry(arn.as_str()).or_default().insert(id.as_str());
+            }
+        }
+        for (session, uses) in &tally.sessions {
+            if let SessionKind::Role(role) = world.sessions[session.0].kind
+                && uses.count > 0
+            {
+                let role = &world.roles[role.0];
+                ids.entry(role.arn.as_str()).or_default().insert(role.id.as_str());
             }
         }
         for act in &world.acts {
@@ -36,11 +49,30 @@ impl<'a> Delivered<'a> {
                 arns.extend(act.full.role_arn.as_deref());
             }
         }
-        Self { world, tally, names, arns }
+        Self { world, tally, names, arns, ids }
     }
 
     pub(crate) fn holds(&self, record: RecIx) -> bool {
         self.tally.placements.contains_key(&record)
+    }
+
+    /// Whether a record held shows the unique id of the role that a session has: its own issue, a use, or
+    /// any other while the name had only one.
+    fn shows_role_id(&self, intent: &SessionIntent, uses: &Uses, role: &RoleInfo) -> bool {
+        let issue = match intent.issue {
+            Issue::Act(ActIx(act)) => {
+                self.world.acts[act].copies.iter().map(|(record, _)| *record).collect()
+            }
+            Issue::Record(record) => vec![record],
+        };
+        let shown_by = |record: &RecIx| {
+            let shows = &self.world.records[record.0].shows;
+            self.holds(*record) && shows.iter().any(|(id, _)| *id == role.id)
+        };
+        let ids = self.ids.get(role.arn.as_str());
+        issue.iter().any(shown_by)
+            || uses.count > 0
+            || ids.is_some_and(|ids| ids.len() == 1 && ids.contains(role.id.as_str()))
     }
 
     /// The record's event id; of a record that has none, its log file and position.
@@ -225,6 +257,11 @@ pub(crate) fn sessions(
             Some(descent) => {
                 let mut row = skeleton(delivered, index, intent, &uses);
                 issued(delivered, acts, intent, &mut row);
+                if let SessionKind::Role(role) = intent.kind
+                    && !delivered.shows_role_id(intent, &uses, &world.roles[role.0])
+                {
+                    row.role_id = None;
+                }
                 trace(delivered, acts, &descents, descent, &mut row);
                 rows.insert(index, row);
             }

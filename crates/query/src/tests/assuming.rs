@@ -121,6 +121,28 @@ fn switched(id: &str, time: &str) -> super::lake::Row {
 }
 
 #[tokio::test]
+async fn a_switch_alone_has_the_type_of_who_switched() {
+    let from = |id: &str, time: &str, arn: &str| switch(id, time).text("switch_from", arn);
+    let lake = TestLake::default().events([
+        switch("user", "10:00:00"),
+        from("role", "11:00:00", "arn:aws:sts::111111111111:assumed-role/Ops/ann"),
+        from("root", "12:00:00", "arn:aws:iam::111111111111:root"),
+        switch("nobody", "13:00:00").without("switch_from"),
+    ]);
+    assert_eq!(
+        lake.answer(
+            "SELECT event_id, method, coalesce(caller_type, '-'), caller FROM assumptions \
+             ORDER BY event_time"
+        )
+        .await,
+        "user | console_switch | IAMUser | arn:aws:iam::111111111111:user/ann\n\
+         role | console_switch | AssumedRole | arn:aws:sts::111111111111:assumed-role/Ops\n\
+         root | console_switch | Root | arn:aws:iam::111111111111:root\n\
+         nobody | console_switch | - | unknown"
+    );
+}
+
+#[tokio::test]
 async fn a_console_switch_is_one_act_with_its_assume_role() {
     let lake = TestLake::default()
         .events([switch("sw", "10:00:02"), switched("sts", "10:00:00").masked("AIDAANN")]);

@@ -67,6 +67,24 @@ async fn a_key_that_comes_back_later_is_another_session() {
 }
 
 #[tokio::test]
+async fn the_key_links_calls_after_expiry_where_the_creation_date_agrees() {
+    let late = |time: &str, made: &str| {
+        in_deploy(time, made).key("ASIA1").text("error_code", "ExpiredTokenException")
+    };
+    let lake =
+        TestLake::default().events([deploy("e1", "10:00:00", "ASIA1", "11:00:00")]).activity([
+            late("15:00:00", "10:00:00"),
+            // Without the date, a key that long after may be anybody's.
+            late("18:00:00", "10:00:00").without("session_created"),
+        ]);
+    assert_eq!(
+        lake.answer(LINKS).await,
+        "e1 | ASIA1 | key | - | 1 | 0 | arn:aws:iam::111111111111:user/ann | iam_user\n\
+         - | ASIA1 | none | key_reused | 1 | 0 | - | unknown"
+    );
+}
+
+#[tokio::test]
 async fn a_key_of_another_role_does_not_link() {
     let lake = TestLake::default()
         .events([deploy("e1", "10:00:00", "ASIA1", "11:00:00")])
