@@ -9,6 +9,7 @@ use std::io::{BufRead, ErrorKind, Read};
 
 use flate2::bufread::GzDecoder;
 use libdeflater::Decompressor;
+use simd_json::INPUT_PADDING;
 
 use crate::Refusal;
 
@@ -44,7 +45,8 @@ impl Inflater {
         Self { decompressor: Decompressor::new(), text: Vec::new() }
     }
 
-    /// The text in `bytes`: inflated where they are gzip, else a copy.
+    /// The text in `bytes`: inflated where they are gzip, else a copy. There is room for
+    /// [`INPUT_PADDING`] bytes after it.
     pub(crate) fn inflate(&mut self, bytes: &[u8], cap: usize) -> Result<&mut Vec<u8>, Refusal> {
         if self.text.capacity() > KEEP_BYTES && self.text.capacity() / 4 > bytes.len() {
             self.text = Vec::new();
@@ -54,9 +56,11 @@ impl Inflater {
                 return Err(Refusal::TooLarge { cap });
             }
             self.text.clear();
+            self.text.reserve_exact(bytes.len() + INPUT_PADDING);
             self.text.extend_from_slice(bytes);
         } else if !self.inflate_whole(bytes, cap) {
             self.inflate_stream(bytes, cap)?;
+            self.text.reserve_exact(INPUT_PADDING);
         }
         Ok(&mut self.text)
     }
@@ -67,6 +71,11 @@ impl Inflater {
         let Ok(size) = usize::try_from(u32::from_le_bytes(trailer)) else { return false };
         if size == 0 || size > cap || size > bytes.len().saturating_mul(MAX_DEFLATE_RATIO) {
             return false;
+        }
+        if self.text.capacity() < size + INPUT_PADDING {
+            // Nothing in the buffer is worth moving, and doubling would double a large file's memory.
+            self.text.clear();
+            self.text.reserve_exact(size + INPUT_PADDING);
         }
         // Resizing writes zeros only where the buffer grows past what it held before.
         self.text.resize(size, 0);
