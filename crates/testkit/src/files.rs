@@ -29,7 +29,8 @@ pub struct GeneratedFile {
 pub enum Kind {
     /// A CloudTrail log file.
     Log,
-    /// A digest.
+    /// An object that lies where digests do. Real digests are made by
+    /// [`crate::Organization::digests`].
     Digest,
     /// An Insights file.
     Insight,
@@ -91,25 +92,28 @@ impl Iterator for Files<'_> {
             self.ready = self.plan.day(day).into();
         }
         let planned = self.ready.pop_front()?;
-        let mut text = String::from("{\"Records\":[");
-        for (index, item) in planned.items.iter().enumerate() {
-            if index > 0 {
-                text.push(',');
-            }
-            match item {
-                Item::Story(record) => text.push_str(&self.world.records[record.0].body),
-                Item::Noise(noise) => {
-                    self.writer.write(self.world, planned.account, noise, &mut text);
-                }
-            }
-        }
-        text.push_str("]}");
-        let bytes = pack(text.as_bytes());
+        let bytes = pack(text_of(self.world, &mut self.writer, &planned).as_bytes());
         Some(GeneratedFile { key: planned.key, bytes, kind: Kind::Log })
     }
 }
 
-fn pack(text: &[u8]) -> Vec<u8> {
+/// A log file's text.
+pub(crate) fn text_of(world: &World, writer: &mut Writer, planned: &Planned) -> String {
+    let mut text = String::from("{\"Records\":[");
+    for (index, item) in planned.items.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        match item {
+            Item::Story(record) => text.push_str(&world.records[record.0].body),
+            Item::Noise(noise) => writer.write(world, planned.account, noise, &mut text),
+        }
+    }
+    text.push_str("]}");
+    text
+}
+
+pub(crate) fn pack(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to a Vec cannot fail; if it ever did, an empty file would fail every test at once.
     encoder.write_all(text).and_then(|()| encoder.finish()).unwrap_or_default()

@@ -12,7 +12,9 @@ mod acts;
 mod apis;
 mod callers;
 mod deliver;
+mod delivered;
 mod dice;
+mod digests;
 mod files;
 pub mod inventory;
 mod json;
@@ -27,6 +29,7 @@ mod time;
 mod tokens;
 pub mod truth;
 
+pub use digests::{DigestFile, DigestOptions, Digests};
 pub use files::{Files, GeneratedFile, Kind};
 pub use sts::SESSION_TOKEN_MARK;
 pub use time::Micros;
@@ -148,6 +151,12 @@ impl Organization {
     /// Every object under the bucket, log files and others, made one day at a time.
     pub fn files(&self) -> Files<'_> {
         Files::new(&self.world, Plan::new(&self.world, &self.crew, delivery(&self.spec)))
+    }
+
+    /// The digests of all log files of [`Organization::files`].
+    pub fn digests(&self, options: &DigestOptions) -> Digests {
+        let plan = Plan::new(&self.world, &self.crew, delivery(&self.spec));
+        digests::make(&self.world, &plan, options)
     }
 
     /// Writes every object below a folder, keys as paths. A folder object becomes a folder.

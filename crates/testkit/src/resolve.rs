@@ -1,91 +1,14 @@
 //! What can be known of each act and session from the records that were delivered.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::callers::{masked_method, unsessioned};
+use crate::delivered::Delivered;
 use crate::model::{
-    ActIntent, ActIx, Caller, Issue, RecIx, RoleInfo, SessIx, SessionIntent, SessionKind, View,
-    World,
+    ActIntent, ActIx, Caller, Issue, RecIx, SessIx, SessionIntent, SessionKind, View, World,
 };
-use crate::tally::{Tally, Uses};
+use crate::tally::Uses;
 use crate::truth::{Act, Session};
-
-/// The delivered part of a world.
-pub(crate) struct Delivered<'a> {
-    world: &'a World,
-    tally: &'a Tally,
-    /// ARNs by unique id, where some delivered record shows both.
-    names: HashMap<&'a str, &'a str>,
-    arns: HashSet<&'a str>,
-    /// Unique ids by ARN, where some delivered record shows both.
-    ids: HashMap<&'a str, HashSet<&'a str>>,
-}
-
-impl<'a> Delivered<'a> {
-    pub(crate) fn new(world: &'a World, tally: &'a Tally) -> Self {
-        let mut names = HashMap::new();
-        let mut arns = HashSet::new();
-        let mut ids: HashMap<&str, HashSet<&str>> = HashMap::new();
-        for record in tally.placements.keys() {
-            for (id, arn) in &world.records[record.0].shows {
-                names.insert(id.as_str(), arn.as_str());
-                arns.insert(arn.as_str());
-                ids.entry(arn.as_str()).or_default().insert(id.as_str());
-            }
-        }
-        for (session, uses) in &tally.sessions {
-            if let SessionKind::Role(role) = world.sessions[session.0].kind
-                && uses.count > 0
-            {
-                let role = &world.roles[role.0];
-                ids.entry(role.arn.as_str()).or_default().insert(role.id.as_str());
-            }
-        }
-        for act in &world.acts {
-            let held = act.copies.iter().any(|(record, view)| {
-                *view != View::Switch && tally.placements.contains_key(record)
-            });
-            if held {
-                arns.extend(act.full.role_arn.as_deref());
-            }
-        }
-        Self { world, tally, names, arns, ids }
-    }
-
-    pub(crate) fn holds(&self, record: RecIx) -> bool {
-        self.tally.placements.contains_key(&record)
-    }
-
-    /// Whether a record held shows the unique id of the role that a session has: its own issue, a use, or
-    /// any other while the name had only one.
-    fn shows_role_id(&self, intent: &SessionIntent, uses: &Uses, role: &RoleInfo) -> bool {
-        let issue = match intent.issue {
-            Issue::Act(ActIx(act)) => {
-                self.world.acts[act].copies.iter().map(|(record, _)| *record).collect()
-            }
-            Issue::Record(record) => vec![record],
-        };
-        let shown_by = |record: &RecIx| {
-            let shows = &self.world.records[record.0].shows;
-            self.holds(*record) && shows.iter().any(|(id, _)| *id == role.id)
-        };
-        let ids = self.ids.get(role.arn.as_str());
-        issue.iter().any(shown_by)
-            || uses.count > 0
-            || ids.is_some_and(|ids| ids.len() == 1 && ids.contains(role.id.as_str()))
-    }
-
-    /// The record's event id; of a record that has none, its log file and position.
-    pub(crate) fn event_id(&self, record: RecIx) -> String {
-        if let Some(id) = &self.world.records[record.0].event_id {
-            return id.clone();
-        }
-        let placement = self.tally.placements.get(&record).and_then(|all| all.first());
-        let (file, position) = placement.map_or((0, 0), |(file, position, _)| (*file, *position));
-        let name = self.tally.files.get(file).map_or("", |file| &file.log_file);
-        format!("{name}#{position}")
-    }
-}
 
 /// A row of the view, with what its session needs to know.
 pub(crate) struct ActRow {
@@ -245,7 +168,9 @@ pub(crate) fn sessions(
         let index = SessIx(index);
         if let Some(view) = issue_view(delivered, acts, intent) {
             let act = act_of(acts, intent);
-            let descent = descend(delivered, &descents, (index, intent), view, act);
+            let masked = act.filter(|_| view == View::Masked);
+            let live = masked.and_then(|act| masked_parent(delivered, acts, index, act));
+            let descent = descend(delivered, &descents, (index, intent), view, (act, live));
             descents.insert(index, descent);
         }
     }
@@ -299,7 +224,7 @@ fn descend(
     known: &BTreeMap<SessIx, Descent>,
     (index, intent): (SessIx, &SessionIntent),
     view: View,
-    act: Option<&Act>,
+    (act, live): (Option<&Act>, Option<SessIx>),
 ) -> Descent {
     let world = delivered.world;
     let own = principal(world, index);
@@ -311,7 +236,17 @@ fn descend(
         kind,
         ..Descent::default()
     };
+    let below = |parent: SessIx, descent: &Descent, link| Descent {
+        parent: Some(parent),
+        link,
+        depth: descent.depth + 1,
+        chain: chain(descent.chain.clone(), intent, &own),
+        ..descent.clone()
+    };
     if view != View::Full {
+        if let Some((parent, descent)) = live.and_then(|live| Some((live, known.get(&live)?))) {
+            return below(parent, descent, "session");
+        }
         let kind = match act.map(|act| act.caller_resolved_by.as_str()) {
             Some("none") | None => "account",
             Some(_) if caller.contains(":user/") => "iam_user",
@@ -332,13 +267,7 @@ fn descend(
             match known.get(parent) {
                 Some(descent) => {
                     let by_key = above.issued_key.as_ref() == Some(&above.used_key);
-                    Descent {
-                        parent: Some(*parent),
-                        link: if by_key { "key" } else { "session" },
-                        depth: descent.depth + 1,
-                        chain: chain(descent.chain.clone(), intent, &own),
-                        ..descent.clone()
-                    }
+                    below(*parent, descent, if by_key { "key" } else { "session" })
                 }
                 // Its issue is not held: the chain begins with it.
                 None => match above.kind {
@@ -360,6 +289,38 @@ fn descend(
         // A console sign-in: the user itself.
         None => direct(own.clone(), "iam_user"),
     }
+}
+
+/// The session that a masked caller is: its record keeps the principal id, which is role id and session
+/// name. Of the sessions whose issue shows that id, just one must live at the time.
+fn masked_parent(
+    delivered: &Delivered,
+    acts: &[Option<ActRow>],
+    own: SessIx,
+    act: &Act,
+) -> Option<SessIx> {
+    /// Clocks may disagree by this much.
+    const SLACK: i64 = 2_000_000;
+    /// What no record gives an end to may last this long.
+    const LONGEST_LIFE: i64 = 36 * 3_600_000_000;
+    let world = delivered.world;
+    let (role_id, name) = act.caller_principal_id.as_deref()?.split_once(':')?;
+    let lives = |(index, intent): &(usize, &SessionIntent)| {
+        let SessionKind::Role(role) = intent.kind else { return false };
+        if *index == own.0 || intent.name != name || world.roles[role.0].id != role_id {
+            return false;
+        }
+        let Some(issue) = act_of(acts, intent).filter(|issue| issue.role_id.is_some()) else {
+            return false;
+        };
+        let start = issue.event_time;
+        let asked_for = issue.duration_seconds.map(|seconds| start + seconds * 1_000_000);
+        let end = issue.issued_expiration.or(asked_for).unwrap_or(start + LONGEST_LIFE);
+        start - SLACK <= act.event_time && act.event_time <= end + SLACK
+    };
+    let mut living = world.sessions.iter().enumerate().filter(lives);
+    let (only, _) = living.next()?;
+    living.next().is_none().then_some(SessIx(only))
 }
 
 /// A chain with one more session. A user that trades one credential for another stays one link.

@@ -7,7 +7,8 @@ use crate::files::not_log_files;
 use crate::inventory::{AccessKey, Account, Inventory, Role, User};
 use crate::model::{Class, Emitted, KeyIx, RecIx, SessIx, Signer, View, World};
 use crate::noise::Noise;
-use crate::resolve::{self, Delivered};
+use crate::delivered::Delivered;
+use crate::resolve;
 use crate::time::{HOUR, Micros, date};
 use crate::truth::{
     Act, Coverage, Duplicates, Edge, KeyTruth, LogFileTruth, Scenario, Totals, Truth,
