@@ -1,4 +1,4 @@
-//! A lake: four tables under one place, opened or made.
+//! A lake: its tables under one place, opened or made.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -57,6 +57,8 @@ impl fmt::Debug for LakeOptions {
 pub struct Lake {
     uri: String,
     stores: [TableStore; 4],
+    /// By position in [`Table::MADE_ON_USE`].
+    made_on_use: [TableStore; 2],
     hook: Hook,
 }
 
@@ -95,7 +97,7 @@ impl Lake {
         Ok(lake)
     }
 
-    fn at(uri: &str, options: &LakeOptions, create: bool) -> Result<Self> {
+    pub(crate) fn at(uri: &str, options: &LakeOptions, create: bool) -> Result<Self> {
         if let Some((option, _)) =
             options.storage.iter().find(|(option, value)| is_unsafe(option, value))
         {
@@ -104,9 +106,12 @@ impl Lake {
         let root = locate(uri, create)?;
         let [first, second, third, fourth] =
             Table::ALL.map(|table| TableStore::new(&root, table, &options.storage));
+        let [digests, trails] =
+            Table::MADE_ON_USE.map(|table| TableStore::new(&root, table, &options.storage));
         Ok(Self {
             uri: uri.to_owned(),
             stores: [first?, second?, third?, fourth?],
+            made_on_use: [digests?, trails?],
             hook: Hook(options.on_step.clone()),
         })
     }
@@ -141,15 +146,21 @@ impl Lake {
     }
 
     pub(crate) fn store(&self, table: Table) -> &TableStore {
-        let index = Table::ALL.into_iter().position(|other| other == table).unwrap_or(0);
-        &self.stores[index]
+        let position = |tables: &[Table]| tables.iter().position(|other| *other == table);
+        match position(&Table::MADE_ON_USE) {
+            Some(index) => &self.made_on_use[index],
+            None => &self.stores[position(&Table::ALL).unwrap_or(0)],
+        }
     }
 
     /// So that a test can put a store of its own in a table's place.
     #[cfg(test)]
     pub(crate) fn store_mut(&mut self, table: Table) -> &mut TableStore {
-        let index = Table::ALL.into_iter().position(|other| other == table).unwrap_or(0);
-        &mut self.stores[index]
+        let position = |tables: &[Table]| tables.iter().position(|other| *other == table);
+        match position(&Table::MADE_ON_USE) {
+            Some(index) => &mut self.made_on_use[index],
+            None => &mut self.stores[position(&Table::ALL).unwrap_or(0)],
+        }
     }
 
     pub(crate) fn hook(&self) -> &Hook {

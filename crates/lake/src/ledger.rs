@@ -4,14 +4,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use lru::LruCache;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::{LakeError, Result};
 use crate::files::partition_from_text;
@@ -19,7 +13,17 @@ use crate::log::{Cursor, LogEntry, NamedFile, TableSet};
 use crate::rows::{ContentHash, FileStatus};
 use crate::schema::Table;
 
-const GET_CONCURRENCY: usize = 8;
+use self::partition::Partition;
+
+mod partition;
+mod read;
+
+/// Files that are read at once: each takes some 15 MiB where a day has 150,000 log files.
+const GET_CONCURRENCY: usize = 4;
+
+/// Partitions that are loaded together with one that is asked for, where more are to follow: that
+/// saves reading the log for each, without holding more than fits for long.
+const LOADED_AHEAD: usize = 15;
 
 /// A file's identity in 128 bits, keyed anew in every process: whoever names files cannot make
 /// two of them meet.
@@ -63,8 +67,6 @@ impl FileState {
     }
 }
 
-type Partition = HashMap<FileKey, FileState>;
-
 /// Which files the lake knows, as of a version of the ledger.
 pub(crate) struct Ledger {
     pub(crate) cursor: Cursor,
@@ -86,17 +88,21 @@ impl Ledger {
         }
     }
 
-    /// What the ledger says about a file, loading its partition if need be.
+    /// What the ledger says about a file, loading its partition if need be, and with it some of
+    /// those that will be asked for next.
     pub(crate) async fn state(
         &mut self,
         delivered_date: Option<i32>,
         key: FileKey,
+        ahead: &[Option<i32>],
     ) -> Result<Option<FileState>> {
         if let Some(partition) = self.partitions.get(&delivered_date) {
-            return Ok(partition.get(&key).copied());
+            return Ok(partition.get(&key));
         }
-        self.load(&[delivered_date]).await?;
-        Ok(self.partitions.get(&delivered_date).and_then(|files| files.get(&key).copied()))
+        let next = ahead.iter().copied().filter(|day| *day != delivered_date);
+        let days: Vec<_> = next.take(LOADED_AHEAD).chain([delivered_date]).collect();
+        self.load(&days).await?;
+        Ok(self.partitions.get(&delivered_date).and_then(|files| files.get(&key)))
     }
 
     /// Takes in what a commit to the ledger says.
@@ -109,8 +115,9 @@ impl Ledger {
         for file in &entry.files {
             let key = self.hasher.key(&file.log_file);
             if let Some(partition) = self.partitions.peek_mut(&file.delivered_date) {
-                self.loaded += usize::from(!partition.contains_key(&key));
-                insert(partition, key, FileState::of(file));
+                let before = partition.len();
+                partition.insert(key, FileState::of(file));
+                self.loaded += partition.len() - before;
             }
         }
         self.evict();
@@ -118,10 +125,10 @@ impl Ledger {
 
     /// Loads partitions that are not loaded yet, as of the table's latest version.
     pub(crate) async fn load(&mut self, dates: &[Option<i32>]) -> Result<()> {
-        let mut missing: HashMap<Option<i32>, Partition> = HashMap::new();
+        let mut missing: HashMap<Option<i32>, Vec<(FileKey, FileState)>> = HashMap::new();
         for date in dates {
             if !self.partitions.contains(date) {
-                missing.insert(*date, Partition::new());
+                missing.insert(*date, Vec::new());
             }
         }
         if missing.is_empty() {
@@ -139,28 +146,33 @@ impl Ledger {
             let value = values.get(Table::LogFiles.def().partition_column);
             let date = value.and_then(|value| value.as_deref()).and_then(partition_from_text);
             if missing.contains_key(&date) {
-                paths.push((date, view.object_store_path()));
+                let size = u64::try_from(view.size()).unwrap_or(0);
+                paths.push((date, view.object_store_path(), size));
             }
         }
         drop(views);
         let objects = store.objects();
         let mut loads = futures::stream::iter(paths)
-            .map(|(date, path)| {
-                let (objects, hasher) = (Arc::clone(&objects), self.hasher.clone());
-                async move { Ok::<_, LakeError>((date, read_states(objects, path, hasher).await?)) }
+            .map(|(date, path, size)| {
+                let states = read::states(Arc::clone(&objects), path, size, self.hasher.clone());
+                async move { Ok::<_, LakeError>((date, states.await?)) }
             })
             .buffer_unordered(GET_CONCURRENCY);
         while let Some((date, states)) = loads.try_next().await? {
-            if let Some(partition) = missing.get_mut(&date) {
-                for (key, state) in states {
-                    insert(partition, key, state);
-                }
+            match missing.get_mut(&date) {
+                Some(entries) if entries.is_empty() => *entries = states,
+                Some(entries) => entries.extend(states),
+                None => {}
             }
         }
         drop(loads);
-        for (date, partition) in missing {
-            self.loaded += partition.len();
-            self.partitions.put(date, partition);
+        // In the order given, so that the last one is the last to be dropped again.
+        for date in dates {
+            if let Some(entries) = missing.remove(date) {
+                let partition = Partition::new(entries);
+                self.loaded += partition.len();
+                self.partitions.put(*date, partition);
+            }
         }
         self.evict();
         Ok(())
@@ -174,74 +186,6 @@ impl Ledger {
             }
         }
     }
-}
-
-fn insert(partition: &mut Partition, key: FileKey, state: FileState) {
-    partition.entry(key).and_modify(|known| *known = known.merge(state)).or_insert(state);
-}
-
-async fn read_states(
-    objects: Arc<dyn ObjectStore>,
-    path: Path,
-    hasher: FileHasher,
-) -> Result<Vec<(FileKey, FileState)>> {
-    let failed = |error| LakeError::storage("read a file of table log_files", error);
-    let bytes = objects.get(&path).await.map_err(failed)?.bytes().await.map_err(failed)?;
-    let decoded = tokio::task::spawn_blocking(move || decode_states(bytes, &hasher)).await;
-    decoded.map_err(|error| LakeError::bug("read table log_files", error))?
-}
-
-fn decode_states(bytes: Bytes, hasher: &FileHasher) -> Result<Vec<(FileKey, FileState)>> {
-    let corrupt = |reason: String| LakeError::Corrupt {
-        what: "a file of table log_files".to_owned(),
-        reason,
-    };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)
-        .map_err(|error| corrupt(error.to_string()))?;
-    let columns = ["log_file", "status", "sha256", "pending_tables"];
-    let schema = Arc::clone(builder.schema());
-    let roots = columns.iter().filter_map(|name| schema.index_of(name).ok());
-    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let reader =
-        builder.with_projection(mask).build().map_err(|error| corrupt(error.to_string()))?;
-    let mut states = Vec::new();
-    for batch in reader {
-        let batch = batch.map_err(|error| corrupt(error.to_string()))?;
-        states_of(&batch, hasher, &mut states)
-            .ok_or_else(|| corrupt("a column has another type".to_owned()))?;
-    }
-    Ok(states)
-}
-
-/// `None` where a column is missing or not what it should be.
-fn states_of(
-    batch: &RecordBatch,
-    hasher: &FileHasher,
-    states: &mut Vec<(FileKey, FileState)>,
-) -> Option<()> {
-    let names = batch.column_by_name("log_file")?.as_string_opt::<i32>()?;
-    let statuses = batch.column_by_name("status")?.as_string_opt::<i32>()?;
-    let contents = batch.column_by_name("sha256")?.as_string_opt::<i32>()?;
-    let pending = batch.column_by_name("pending_tables")?.as_list_opt::<i32>()?;
-    for row in 0..batch.num_rows() {
-        let status = match statuses.value(row) {
-            "complete" => FileStatus::Complete,
-            "refused" => FileStatus::Refused,
-            "pending" => FileStatus::Pending,
-            _ => return None,
-        };
-        let held_by = if pending.is_valid(row) {
-            let tables = pending.value(row);
-            let tables = tables.as_string_opt::<i32>()?;
-            tables.iter().flatten().filter_map(Table::from_name).collect()
-        } else {
-            TableSet::default()
-        };
-        let content = if contents.is_valid(row) { contents.value(row) } else { "" };
-        let state = FileState { status, held_by, content: ContentHash::of(content) };
-        states.push((hasher.key(names.value(row)), state));
-    }
-    Some(())
 }
 
 #[cfg(test)]

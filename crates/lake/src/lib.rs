@@ -1,12 +1,14 @@
-//! The lake: `credential_events`, `iam_changes`, `activity` and `log_files` as Delta tables, on a
-//! folder or on S3. This crate is the only door to them; nothing else names Delta.
+//! The lake: `credential_events`, `iam_changes`, `activity`, `log_files`, `digest_results` and
+//! `trails` as Delta tables, on a folder or on S3. This crate is the only door to them; nothing else names Delta.
 //!
 //! - [`schema`]: what the tables look like.
 //! - [`Batch`]: typed rows of many log files to Arrow, waiting for one commit.
 //! - [`Writer`]: commits batches. For each table a log file's rows are added in exactly one commit
 //!   and never twice, whatever is killed when, and however many writers share the lake.
 //! - [`LakeReader`]: all tables, each pinned at one version, for DataFusion.
-//! - [`Lake::maintain`]: compacts, sorts, drops duplicate events, deletes what is not needed.
+//! - [`Lake::digest_results`]: adds what CloudTrail's digests prove.
+//! - [`Lake::maintain`]: lets old days expire, compacts, sorts, drops duplicate events, deletes
+//!   what is not needed.
 //! - [`Lake::check`]: compares the ledger's counts with the rows.
 //!
 //! It does not know where log files come from, reads no clock and no environment: times are passed
@@ -14,12 +16,14 @@
 //! power cut.
 
 mod check;
+mod digests;
 mod error;
 mod files;
 mod lake;
 mod ledger;
 mod log;
 mod maintain;
+mod probe;
 mod provider;
 mod reader;
 mod rows;
@@ -27,14 +31,18 @@ pub mod schema;
 mod state;
 pub mod step;
 mod store;
+mod trails;
 mod writer;
 
 pub use check::{CheckReport, Problem, Unlisted};
+pub use digests::{DigestReport, DigestResult, Proof, Subject};
 pub use error::{Kind, LakeError, Result};
 pub use lake::{Lake, LakeOptions};
 pub use maintain::{MaintainOptions, MaintainReport, TableReport};
+pub use probe::Probe;
 pub use reader::LakeReader;
 pub use rows::{Batch, ContentHash, FileStatus, LogFileId, LogFileMeta, Pushed};
 pub use schema::{Table, TableDef};
 pub use step::{OnStep, Step};
+pub use trails::TrailSnapshot;
 pub use writer::{CommitReport, FileOutcome, Membership, Writer, WriterOptions};

@@ -60,7 +60,7 @@ impl TableSet {
             Table::CredentialEvents => 1,
             Table::IamChanges => 2,
             Table::Activity => 4,
-            Table::LogFiles => 0,
+            Table::LogFiles | Table::DigestResults | Table::Trails => 0,
         }
     }
 }
@@ -101,6 +101,8 @@ pub(crate) struct LogEntry {
     pub(crate) maintenance: bool,
     /// Whether it added files.
     pub(crate) adds: bool,
+    /// Whether it changed the table's schema or properties.
+    pub(crate) metadata: bool,
 }
 
 /// A version that is read on from.
@@ -166,6 +168,7 @@ fn parse(store: &TableStore, version: u64, bytes: &Bytes) -> Result<LogEntry> {
                     entry.removed.extend(body["path"].as_str().map(ToOwned::to_owned));
                 }
                 "metaData" => {
+                    entry.metadata = true;
                     store.check_format(body["configuration"][FORMAT_PROPERTY].as_str())?;
                 }
                 "protocol" => store.check_protocol(

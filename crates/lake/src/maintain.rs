@@ -1,5 +1,5 @@
-//! Keeps a lake small and quick: closes broken-off ingests, compacts and sorts, drops duplicate
-//! events, deletes what nothing refers to any more.
+//! Keeps a lake small and quick: closes broken-off ingests, lets old days expire, compacts and
+//! sorts, drops duplicate events, deletes what nothing refers to any more.
 //!
 //! Safe beside writers and beside other maintenance: every change is one commit at the next
 //! version, made only if nobody removed the files that it replaces. Nothing here adds a row.
@@ -14,11 +14,13 @@ use crate::step::Action;
 
 mod compact;
 mod dropped;
+mod expire;
 mod pending;
 mod rewrite;
 mod vacuum;
 
 pub(crate) use dropped::read_dropped;
+pub(crate) use expire::expired;
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -35,6 +37,11 @@ pub struct MaintainOptions {
     pub retention: i64,
     /// Log versions older than this, in microseconds, are deleted where nothing needs them.
     pub log_retention: i64,
+    /// Whole days (UTC) before today whose rows stay; older ones expire: their rows go from the
+    /// data tables, while the ledger keeps their log files. All stay where `None`. A log file that
+    /// comes late for an expired day is ingested all the same, and its rows go with the next
+    /// maintenance that is told to.
+    pub keep_days: Option<u32>,
     /// Files grow to about this size.
     pub target_file_bytes: u64,
     /// Memory for sorting; more than that goes to disk.
@@ -51,10 +58,17 @@ impl MaintainOptions {
             pending_after: DAY,
             retention: 7 * DAY,
             log_retention: 30 * DAY,
+            keep_days: None,
             target_file_bytes: 128 << 20,
             memory_bytes: 256 << 20,
             temp_dir: None,
         }
+    }
+
+    /// The first day that is kept, since the epoch.
+    fn first_kept_day(&self) -> Option<i32> {
+        let first = self.now.div_euclid(DAY) - i64::from(self.keep_days?);
+        Some(i32::try_from(first).unwrap_or(i32::MIN))
     }
 
     fn now_millis(&self) -> i64 {
@@ -86,6 +100,12 @@ pub struct TableReport {
     pub files_written: u64,
     /// Duplicate events that were dropped; for the ledger, entries that a later one overtook.
     pub rows_dropped: u64,
+    /// Days whose rows expired.
+    pub partitions_expired: u64,
+    /// Files of those days.
+    pub files_expired: u64,
+    /// Rows of those days, as far as the log counts them.
+    pub rows_expired: u64,
     /// Files that nothing referred to, deleted.
     pub files_vacuumed: u64,
     /// Log versions deleted.
@@ -98,9 +118,18 @@ impl Lake {
         let mut report = MaintainReport::default();
         let (closed, marks) = pending::close(self, &options).await?;
         report.closed_as_pending = closed;
-        for table in Table::ALL {
+        for table in Table::READABLE {
             let store = self.store(table);
-            let mut done = compact::table(self, table, &options).await?;
+            if table.is_made_on_use() && store.snapshot().await?.is_none() {
+                continue;
+            }
+            let mut done = TableReport::default();
+            if let Some(first_kept) = options.first_kept_day()
+                && Table::DATA.contains(&table)
+            {
+                expire::table(self, table, first_kept, &options, &mut done).await?;
+            }
+            compact::table(self, table, &options, &mut done).await?;
             self.hook().before(Action::Vacuum, table);
             done.files_vacuumed = vacuum::files(store, &options).await?;
             self.hook().after(Action::Vacuum, table);

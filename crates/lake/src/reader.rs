@@ -9,21 +9,30 @@ use datafusion::prelude::SessionConfig;
 
 use crate::error::{LakeError, Result};
 use crate::lake::Lake;
+use crate::maintain::expired;
 use crate::provider::{FileEntry, LakeTable};
 use crate::schema::Table;
 
 /// The order in which versions are pinned: the ledger first, so that it never vouches for rows
 /// that are not seen yet.
-const PIN_ORDER: [Table; 4] =
-    [Table::LogFiles, Table::Activity, Table::CredentialEvents, Table::IamChanges];
+const PIN_ORDER: [Table; 6] = [
+    Table::LogFiles,
+    Table::Activity,
+    Table::CredentialEvents,
+    Table::IamChanges,
+    Table::DigestResults,
+    Table::Trails,
+];
 
 /// All tables, each at one version.
 pub struct LakeReader {
     tables: BTreeMap<Table, Pinned>,
+    expired_before: Option<i32>,
 }
 
 struct Pinned {
-    version: u64,
+    /// None where there is no such table yet.
+    version: Option<u64>,
     provider: Arc<LakeTable>,
     files: Vec<String>,
 }
@@ -31,20 +40,33 @@ struct Pinned {
 impl LakeReader {
     pub(crate) async fn open(lake: &Lake) -> Result<Self> {
         let mut tables = BTreeMap::new();
+        let mut expired_before = None;
         for table in PIN_ORDER {
             let store = lake.store(table);
-            let snapshot = store.files_snapshot().await?;
-            let files = FileEntry::list(store, &snapshot).await?;
+            let made = !table.is_made_on_use() || store.snapshot().await?.is_some();
+            let (version, files) = if made {
+                let snapshot = store.files_snapshot().await?;
+                expired_before = expired_before.max(expired(snapshot.metadata().configuration()));
+                (Some(snapshot.version()), FileEntry::list(store, &snapshot).await?)
+            } else {
+                (None, Vec::new())
+            };
             tables.insert(
                 table,
                 Pinned {
-                    version: snapshot.version(),
+                    version,
                     files: files.iter().map(|file| file.path.clone()).collect(),
                     provider: Arc::new(LakeTable::new(store, files, true)?),
                 },
             );
         }
-        Ok(Self { tables })
+        Ok(Self { tables, expired_before })
+    }
+
+    /// The day, since the epoch, before which rows of the data tables may be gone because they
+    /// expired; the ledger keeps their log files. None where nothing has expired.
+    pub fn expired_before(&self) -> Option<i32> {
+        self.expired_before
     }
 
     /// A table by name, to be registered with a session.
@@ -61,9 +83,10 @@ impl LakeReader {
         }
     }
 
-    /// The pinned versions.
+    /// The pinned versions of the tables that there are.
     pub fn versions(&self) -> BTreeMap<Table, u64> {
-        self.tables.iter().map(|(table, pinned)| (*table, pinned.version)).collect()
+        let version = |(table, pinned): (&Table, &Pinned)| Some((*table, pinned.version?));
+        self.tables.iter().filter_map(version).collect()
     }
 
     /// The paths of a table's files, relative to the table.

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::num::NonZeroU64;
 
 use rolecall_events::rows::LogFile;
 
@@ -69,17 +70,19 @@ impl LogFileMeta {
 
 /// The first 64 bits of a file's SHA-256: enough to see that a file came again with other content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ContentHash(Option<u64>);
+pub struct ContentHash(Option<NonZeroU64>);
 
 impl ContentHash {
     const HEX_DIGITS: usize = 16;
 
-    /// Of a hex SHA-256, or of its first 16 digits. Anything else is an unknown content.
+    /// Of a hex SHA-256, or of its first 16 digits. Anything else is an unknown content, and so is the
+    /// one hash in 2^64 that begins with 16 zeros.
     pub fn of(sha256_hex: &str) -> Self {
         Self(
             sha256_hex
                 .get(..Self::HEX_DIGITS)
-                .and_then(|digits| u64::from_str_radix(digits, 16).ok()),
+                .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+                .and_then(NonZeroU64::new),
         )
     }
 

@@ -20,7 +20,7 @@ pub const FORMAT_VERSION: u32 = 1;
 /// Arrow field metadata key under which a column's comment is kept; Delta's own name for it.
 pub const COMMENT_KEY: &str = "comment";
 
-/// The tables that ingest writes.
+/// The tables of a lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
     /// One row per record that hands out or takes up credentials.
@@ -31,15 +31,41 @@ pub enum Table {
     Activity,
     /// The ledger: one row per ingested log file.
     LogFiles,
+    /// What CloudTrail's digests prove of log files. Not part of any batch; made when the first
+    /// result is recorded.
+    DigestResults,
+    /// What each trail records, as of one look at it. Not part of any batch; made when the first
+    /// trail is recorded.
+    Trails,
 }
 
 impl Table {
-    /// All tables, in the order in which a batch is committed: the ledger last.
+    /// The tables that ingest writes and every lake has, in the order in which a batch is
+    /// committed: the ledger last.
     pub const ALL: [Self; 4] =
         [Self::CredentialEvents, Self::IamChanges, Self::Activity, Self::LogFiles];
 
-    /// The tables that hold records; all but the ledger.
+    /// All tables: those that every lake has, then those that some do not have yet and that read
+    /// as empty there.
+    pub const READABLE: [Self; 6] = [
+        Self::CredentialEvents,
+        Self::IamChanges,
+        Self::Activity,
+        Self::LogFiles,
+        Self::DigestResults,
+        Self::Trails,
+    ];
+
+    /// The tables that are made when the first row is written, not with the lake.
+    pub const MADE_ON_USE: [Self; 2] = [Self::DigestResults, Self::Trails];
+
+    /// The tables that hold records.
     pub const DATA: [Self; 3] = [Self::CredentialEvents, Self::IamChanges, Self::Activity];
+
+    /// Whether the table is made when the first row is written, not with the lake.
+    pub fn is_made_on_use(self) -> bool {
+        Self::MADE_ON_USE.contains(&self)
+    }
 
     /// The table's name, which is its folder's name too.
     pub fn name(self) -> &'static str {
@@ -48,7 +74,7 @@ impl Table {
 
     /// The table called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|table| table.name() == name)
+        Self::READABLE.into_iter().find(|table| table.name() == name)
     }
 
     /// What the table looks like.
@@ -58,18 +84,22 @@ impl Table {
             Self::IamChanges => &columns::IAM_CHANGES,
             Self::Activity => &columns::ACTIVITY,
             Self::LogFiles => &columns::LOG_FILES,
+            Self::DigestResults => &columns::DIGEST_RESULTS,
+            Self::Trails => &columns::TRAILS,
         }
     }
 
     /// The table's Arrow schema, comments in the field metadata.
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 4]> =
-            LazyLock::new(|| Table::ALL.map(|table| Arc::new(table.def().build_schema())));
+        static SCHEMAS: LazyLock<[SchemaRef; 6]> =
+            LazyLock::new(|| Table::READABLE.map(|table| Arc::new(table.def().build_schema())));
         Arc::clone(match self {
             Self::CredentialEvents => &SCHEMAS[0],
             Self::IamChanges => &SCHEMAS[1],
             Self::Activity => &SCHEMAS[2],
             Self::LogFiles => &SCHEMAS[3],
+            Self::DigestResults => &SCHEMAS[4],
+            Self::Trails => &SCHEMAS[5],
         })
     }
 }
@@ -181,9 +211,9 @@ pub(crate) fn text_map_fields() -> Fields {
     ])
 }
 
-/// All tables, in the order in which a batch is committed.
-pub fn tables() -> [&'static TableDef; 4] {
-    Table::ALL.map(Table::def)
+/// All tables, in the order of [`Table::READABLE`].
+pub fn tables() -> [&'static TableDef; 6] {
+    Table::READABLE.map(Table::def)
 }
 
 #[cfg(test)]
@@ -207,7 +237,7 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for table in Table::ALL {
+        for table in Table::READABLE {
             assert_eq!(Table::from_name(table.name()), Some(table));
             assert_eq!(table.schema().fields().len(), table.def().columns.len());
         }

@@ -174,10 +174,13 @@ impl LakeState {
             let log = &self.data[data_index(table)];
             let mut open: Vec<(Option<i32>, FileKey)> =
                 log.open.iter().map(|(key, file)| (file.delivered_date, *key)).collect();
-            // By partition, so that each is loaded at most once.
+            // By partition, so that each is loaded at most once, and some together.
             open.sort_unstable();
+            let mut days: Vec<Option<i32>> = open.iter().map(|(date, _)| *date).collect();
+            days.dedup();
             for (date, key) in open {
-                let settled = match self.ledger.state(date, key).await? {
+                let ahead = &days[days.partition_point(|day| *day < date)..];
+                let settled = match self.ledger.state(date, key, ahead).await? {
                     Some(state) => match state.status {
                         FileStatus::Complete => true,
                         FileStatus::Pending => state.held_by.contains(table),

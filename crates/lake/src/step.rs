@@ -41,6 +41,8 @@ pub enum Action {
     Compact,
     /// Commits the replacement of a partition's files.
     Replace,
+    /// Commits the removal of a table's expired days.
+    Expire,
     /// Deletes files that nothing refers to any more.
     Vacuum,
 }
@@ -53,6 +55,7 @@ impl Action {
             Self::Checkpoint => "checkpoint",
             Self::Compact => "compact",
             Self::Replace => "replace",
+            Self::Expire => "expire",
             Self::Vacuum => "vacuum",
         }
     }

@@ -33,7 +33,7 @@ pub struct WriterOptions {
     pub parser_version: i64,
     /// Days, since the epoch, whose part of the ledger is loaded at once.
     pub preload: Option<RangeInclusive<i32>>,
-    /// How many files' ledger entries are kept in memory, at about 60 bytes each.
+    /// How many files' ledger entries are kept in memory, at about 32 bytes each.
     pub max_ledger_files: usize,
     /// A checkpoint of a table's log is written every so many commits.
     pub checkpoint_interval: u64,
@@ -126,11 +126,17 @@ impl Writer {
         Ok(Self { state, options, hook: lake.hook().clone(), uri: lake.uri().to_owned() })
     }
 
+    /// Loads the ledger's part on some days at once, so that [`membership`](Self::membership) need
+    /// not load them one by one. `None` is the part on undated files.
+    pub async fn preload(&mut self, days: &[Option<i32>]) -> Result<()> {
+        self.state.ledger.load(days).await
+    }
+
     /// What the lake knows of a file, as far as this writer has read: what other writers did
     /// meanwhile shows up when the next batch is committed, which decides.
     pub async fn membership(&mut self, id: &LogFileId) -> Result<Membership> {
         let key = self.state.ledger.hasher.key(&id.log_file);
-        let state = self.state.ledger.state(id.delivered_date, key).await?;
+        let state = self.state.ledger.state(id.delivered_date, key, &[]).await?;
         if let Some(state) = state
             && state.status == FileStatus::Complete
         {
@@ -177,7 +183,7 @@ impl Writer {
             }
         }
         self.commit_ledger(&mut work).await?;
-        tracing::debug!(lake = self.uri, batch = work.report.batch_id, "batch committed");
+        tracing::debug!(lake = self.uri, batch = work.report.batch_id, "commit is durable");
         Ok(work.into_report())
     }
 

@@ -25,7 +25,8 @@ pub(super) async fn table(
     lake: &Lake,
     table: Table,
     options: &MaintainOptions,
-) -> Result<TableReport> {
+    report: &mut TableReport,
+) -> Result<()> {
     let store = lake.store(table);
     let snapshot = store.files_snapshot().await?;
     let mut cursor = Cursor { store: store.clone(), version: snapshot.version() };
@@ -35,7 +36,6 @@ pub(super) async fn table(
     }
     drop(snapshot);
     let context = session(options)?;
-    let mut report = TableReport::default();
     // Removed since the snapshot, by anyone: what is not there any more cannot be replaced.
     let mut removed: HashSet<String> = HashSet::new();
     for (partition, files) in partitions {
@@ -65,7 +65,7 @@ pub(super) async fn table(
             report.partitions_lost += 1;
         }
     }
-    Ok(report)
+    Ok(())
 }
 
 /// The files of a partition that are to be rewritten together; none where it is compact.
@@ -77,7 +77,7 @@ fn inputs(table: Table, files: Vec<FileEntry>, options: &MaintainOptions) -> Vec
         // Duplicates may be anywhere in the partition.
         Table::CredentialEvents | Table::IamChanges | Table::LogFiles => files,
         // Nothing is dropped here, so files that are large enough stay as they are.
-        Table::Activity => {
+        Table::Activity | Table::DigestResults | Table::Trails => {
             let small: Vec<FileEntry> = files
                 .into_iter()
                 .filter(|file| {

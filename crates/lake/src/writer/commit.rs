@@ -31,15 +31,19 @@ impl Writer {
     /// Decides for each file what is to be done, from all that was read.
     pub(super) async fn judge(&mut self, work: &mut Work) -> Result<()> {
         let mut order: Vec<usize> = (0..work.files.len()).collect();
-        // By partition, so that each is loaded at most once.
+        // By partition, so that each is loaded at most once, and some together.
         order.sort_by_key(|&index| work.files[index].file.meta.delivered_date);
+        let mut days: Vec<Option<i32>> =
+            order.iter().map(|&index| work.files[index].file.meta.delivered_date).collect();
+        days.dedup();
         for index in order {
             let file = &work.files[index];
             let (date, key, content) = (file.file.meta.delivered_date, file.key, file.file.content);
             if matches!(file.verdict, Verdict::Done(_)) {
                 continue;
             }
-            let known = self.state.ledger.state(date, key).await?;
+            let ahead = &days[days.partition_point(|day| *day < date)..];
+            let known = self.state.ledger.state(date, key, ahead).await?;
             let open_differs =
                 self.state.data.iter().any(|log| {
                     log.open.get(&key).is_some_and(|open| open.content.differs(content))

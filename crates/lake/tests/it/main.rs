@@ -6,9 +6,13 @@ mod support;
 
 mod basics;
 mod check;
+mod digests;
 mod files;
 mod full;
 mod kills;
 mod maintain;
 mod model;
 mod pruning;
+mod retention;
+mod steady;
+mod trails;

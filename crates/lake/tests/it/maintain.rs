@@ -120,14 +120,37 @@ async fn duplicate_events_are_dropped_and_accounted_for() {
 async fn duplicates_within_one_file_are_dropped_and_other_accounts_copies_are_not() {
     let (_folder, uri) = folder();
     let mut sample = Sample::new(1, 0, 3);
-    let id = sample.events[0].0.clone();
-    sample.events[1].0.clone_from(&id);
-    sample.events[2].0 = id;
+    sample.events[1] = sample.events[0].clone();
+    sample.events[2] = sample.events[0].clone();
     sample.events[2].2 = "444455556666".to_owned();
     let lake = lake_of(&uri, &[std::slice::from_ref(&sample)]).await;
     assert_eq!(maintain(&lake).await.tables[&Table::CredentialEvents].rows_dropped, 1);
     let left = "SELECT sum(record_index) FROM credential_events";
     assert_eq!(number(&lake, left).await, 2);
+    assert_clean(&lake).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn regression_events_that_share_an_id_alone_are_no_duplicates() {
+    let (_folder, uri) = folder();
+    // As in anonymised logs: one id for events of different times.
+    let anonymised = |number| {
+        let mut sample = Sample::new(number, 0, 8);
+        sample.events.iter_mut().for_each(|event| event.0 = "EXAMPLE".to_owned());
+        sample.changes.iter_mut().for_each(|change| change.0 = "EXAMPLE".to_owned());
+        sample
+    };
+    let (first, again) = (anonymised(1), anonymised(2));
+    let lake = lake_of(&uri, &[std::slice::from_ref(&first)]).await;
+    let report = maintain(&lake).await;
+    assert_eq!(report.tables[&Table::CredentialEvents].rows_dropped, 0);
+    assert_eq!(report.tables[&Table::IamChanges].rows_dropped, 0);
+    assert_holds(&lake, [&first]).await;
+    // Delivered again, each is a duplicate of its own.
+    writer_of(&lake).await.commit(batch_of([&again])).await.unwrap();
+    let report = maintain(&lake).await;
+    assert_eq!(report.tables[&Table::CredentialEvents].rows_dropped, 8);
+    assert_eq!(report.tables[&Table::IamChanges].rows_dropped, 2);
     assert_clean(&lake).await;
 }
 

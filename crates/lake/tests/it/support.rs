@@ -188,7 +188,7 @@ pub(crate) async fn writer_of(lake: &Lake) -> Writer {
 pub(crate) async fn session(lake: &Lake) -> SessionContext {
     let reader = lake.reader().await.unwrap();
     let context = SessionContext::new_with_config(LakeReader::session_config());
-    for table in Table::ALL {
+    for table in Table::READABLE {
         let provider = reader.table(table.name()).await.unwrap();
         context.register_table(table.name(), provider).unwrap();
     }
