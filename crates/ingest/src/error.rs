@@ -2,6 +2,33 @@
 
 use rolecall_lake::LakeError;
 
+use crate::queue::QueueError;
+
+/// Why an object could not be fetched, as far as it matters for what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FetchFailure {
+    /// Too many requests: later.
+    Throttled,
+    /// An error of the service: later.
+    Server,
+    /// No answer, or one that broke off, or whose checksum was wrong: later.
+    Unreachable,
+    /// There is no such key: not yet, or not any more.
+    NoSuchKey,
+    /// There is no such version of the key.
+    NoSuchVersion,
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// The bucket refuses us, or our credentials are not good.
+    Denied,
+    /// The key that the object is encrypted with cannot be used by us.
+    Kms,
+    /// The object lies in an archive, and must be restored before it can be read.
+    Archived,
+    /// The request itself is wrong.
+    Invalid,
+}
+
 /// What went wrong; the message names the file or setting and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,6 +68,8 @@ pub enum IngestError {
         file: String,
         /// What S3 answered.
         problem: String,
+        /// What kind of failure it is.
+        kind: FetchFailure,
     },
     /// A file could not be read.
     #[error("{file}: cannot be read: {source}")]
@@ -57,7 +86,28 @@ pub enum IngestError {
         file: String,
         /// The cap in force.
         cap: u64,
+        /// Its size as stored, in bytes; where the store does not say, what was read of it.
+        size: u64,
     },
+    /// The state of a backfill cannot be used.
+    #[error("{path}: {problem}")]
+    BackfillState {
+        /// The state file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The queue took a batch but for some of its messages, and will not take those.
+    #[error("the queue did not take {messages} messages: {code}")]
+    Enqueuing {
+        /// How many.
+        messages: usize,
+        /// SQS's own code.
+        code: String,
+    },
+    /// The queue refused.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The lake refused.
     #[error(transparent)]
     Lake(#[from] LakeError),

@@ -76,6 +76,44 @@ pub fn of_named_file(path: &str) -> Layout {
     read(path)
 }
 
+/// What a folder of a bucket is, by its name alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folder<'f> {
+    /// The log files of one account and region lie below it, in folders by day.
+    Region { account_id: &'f str, aws_region: &'f str },
+    /// Between `AWSLogs` and a region.
+    OnTheWay,
+    /// It is not below an `AWSLogs`; one may be below it.
+    Before,
+    /// It is below an `AWSLogs`, but no log files are below it.
+    Other,
+}
+
+/// Reads the name of a folder, which ends with `/`.
+pub(crate) fn of_folder(folder: &str) -> Folder<'_> {
+    let parts: Vec<&str> = folder.strip_suffix('/').unwrap_or(folder).split('/').collect();
+    let Some(at) = parts.iter().rposition(|part| *part == "AWSLogs") else { return Folder::Before };
+    let rest = match parts.get(at + 1..).unwrap_or_default() {
+        [organization, rest @ ..] if is_organization_id(organization) => rest,
+        rest => rest,
+    };
+    match rest {
+        [] => Folder::OnTheWay,
+        [account] | [account, "CloudTrail"] if is_account_id(account) => Folder::OnTheWay,
+        [account, "CloudTrail", region] if is_account_id(account) && is_region(region) => {
+            Folder::Region { account_id: account, aws_region: region }
+        }
+        _ => Folder::Other,
+    }
+}
+
+/// Whether everything that starts so belongs to one account and region.
+pub(crate) fn is_within_region(prefix: &str) -> bool {
+    let ends = prefix.match_indices('/').map(|(at, _)| at);
+    ends.filter_map(|at| prefix.get(..=at))
+        .any(|folder| matches!(of_folder(folder), Folder::Region { .. }))
+}
+
 fn read(path: &str) -> Layout {
     let mut layout = Layout::default();
     let parts: Vec<&str> = path.split('/').collect();
@@ -234,6 +272,30 @@ mod tests {
         assert_eq!(layout.account_id, None);
         let unpacked = log_file(of_path(&format!("x/{}", FILE.trim_end_matches(".gz"))));
         assert_eq!(unpacked.delivered_identity().as_deref(), Some(FILE));
+    }
+
+    #[test]
+    fn folders_on_the_way_to_a_region() {
+        let region = |account_id, aws_region| Folder::Region { account_id, aws_region };
+        for (folder, expect) in [
+            ("", Folder::Before),
+            ("logs/", Folder::Before),
+            ("logs/AWSLogs/", Folder::OnTheWay),
+            ("AWSLogs/o-ab12/", Folder::OnTheWay),
+            ("AWSLogs/o-ab12/123456789012/", Folder::OnTheWay),
+            ("AWSLogs/123456789012/CloudTrail/", Folder::OnTheWay),
+            ("AWSLogs/123456789012/CloudTrail/us-east-1/", region("123456789012", "us-east-1")),
+            ("AWSLogs/123456789012/CloudTrail/us-east-1/2026/", Folder::Other),
+            ("AWSLogs/123456789012/CloudTrail/elsewhere/", Folder::Other),
+            ("AWSLogs/123456789012/CloudTrail-Digest/", Folder::Other),
+            ("AWSLogs/123456789012/Config/", Folder::Other),
+            ("AWSLogs/vpc/", Folder::Other),
+        ] {
+            assert_eq!(of_folder(folder), expect, "{folder}");
+        }
+        assert!(is_within_region("x/AWSLogs/o-ab12/123456789012/CloudTrail/us-east-1/2026/01"));
+        assert!(!is_within_region("x/AWSLogs/o-ab12/123456789012/CloudTrail/us-east-1"));
+        assert!(!is_within_region("x/AWSLogs/"));
     }
 
     #[test]

@@ -8,11 +8,14 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::layout::{self, Layout, Named};
+use crate::objects::{Fetched, Object, Objects};
 use crate::{IngestError, Notice, Progress, Selection};
 
+pub(crate) mod listing;
 mod s3;
 
-pub use s3::S3;
+use listing::{Listing, Pruning};
+pub use s3::{S3, S3Options};
 
 /// A place to read log files from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,37 +65,33 @@ pub(crate) struct Candidate {
     pub(crate) layout: Layout,
     /// Size as listed, in bytes.
     pub(crate) bytes: u64,
+    /// ETag, where a notification tells it.
+    pub(crate) etag: Option<String>,
+    /// Whatever the one who sends the candidate tells it by.
+    pub(crate) ticket: u64,
 }
 
 /// Where the bytes of a candidate are.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     File(PathBuf),
-    Object { bucket: String, key: String },
+    Object(Object),
 }
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Object { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            Self::Object(object) => write!(f, "{object}"),
         }
     }
-}
-
-/// The bytes of a candidate, and what only fetching tells.
-#[derive(Debug)]
-pub(crate) struct Fetched {
-    pub(crate) bytes: Bytes,
-    pub(crate) version_id: Option<String>,
-    pub(crate) etag: Option<String>,
 }
 
 /// Lists the candidates of `source` that `selection` wants.
 pub(crate) async fn list(
     source: &Source,
     selection: &Selection,
-    s3: Option<&S3>,
+    objects: Option<&dyn Objects>,
     progress: &Progress,
     found: &mpsc::Sender<Candidate>,
 ) -> Result<(), IngestError> {
@@ -104,17 +103,46 @@ pub(crate) async fn list(
             tokio::task::spawn_blocking(walk).await.map_err(IngestError::stopped)?
         }
         Source::Bucket { bucket, prefix } => {
-            let s3 = s3.ok_or_else(|| IngestError::NoS3 { bucket: bucket.clone() })?;
-            s3.list(bucket, prefix, selection, progress, found).await
+            let objects = objects.ok_or_else(|| IngestError::NoS3 { bucket: bucket.clone() })?;
+            list_bucket(objects, bucket, prefix, selection, progress, found).await
         }
     }
+}
+
+async fn list_bucket(
+    objects: &dyn Objects,
+    bucket: &str,
+    prefix: &str,
+    selection: &Selection,
+    progress: &Progress,
+    found: &mpsc::Sender<Candidate>,
+) -> Result<(), IngestError> {
+    // Everything is looked at, so that everything is counted: also what the filters leave out.
+    let mut listing = Listing::start(objects, bucket, prefix, Pruning::default()).await?;
+    while let Some(listed) = listing.next().await? {
+        let Named::LogFile(layout) = layout::of_key(&listed.key) else {
+            progress.not_a_log_file();
+            continue;
+        };
+        let (bucket, key) = (bucket.to_owned(), listed.key);
+        let place = Place::Object(Object { bucket, key, version_id: None });
+        if !selection.wants(&layout, &place, progress) {
+            continue;
+        }
+        progress.found(listed.bytes);
+        let candidate = Candidate { place, layout, bytes: listed.bytes, etag: None, ticket: 0 };
+        if found.send(candidate).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// Fetches the bytes at `place`, at most `cap` of them.
 pub(crate) async fn fetch(
     place: &Place,
     cap: u64,
-    s3: Option<&S3>,
+    objects: Option<&dyn Objects>,
 ) -> Result<Fetched, IngestError> {
     match place {
         Place::File(path) => {
@@ -122,9 +150,9 @@ pub(crate) async fn fetch(
             let read = move || read_file(&path, cap);
             tokio::task::spawn_blocking(read).await.map_err(IngestError::stopped)?
         }
-        Place::Object { bucket, key } => {
-            let s3 = s3.ok_or_else(|| IngestError::NoS3 { bucket: bucket.clone() })?;
-            s3.fetch(bucket, key, cap).await
+        Place::Object(object) => {
+            let no_s3 = || IngestError::NoS3 { bucket: object.bucket.clone() };
+            objects.ok_or_else(no_s3)?.get(object, cap).await
         }
     }
 }
@@ -135,13 +163,14 @@ fn read_file(path: &Path, cap: u64) -> Result<Fetched, IngestError> {
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
     if size > cap {
-        return Err(IngestError::TooLarge { file: path.display().to_string(), cap });
+        return Err(IngestError::TooLarge { file: path.display().to_string(), cap, size });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     // A file may grow while it is read, and a special file has no size at all.
     file.take(cap + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > cap {
-        return Err(IngestError::TooLarge { file: path.display().to_string(), cap });
+        let size = bytes.len() as u64;
+        return Err(IngestError::TooLarge { file: path.display().to_string(), cap, size });
     }
     Ok(Fetched { bytes: Bytes::from(bytes), version_id: None, etag: None })
 }
@@ -192,7 +221,7 @@ fn walk(
             continue;
         }
         progress.found(bytes);
-        if found.blocking_send(Candidate { place, layout, bytes }).is_err() {
+        if found.blocking_send(Candidate { place, layout, bytes, etag: None, ticket: 0 }).is_err() {
             return Ok(());
         }
     }
@@ -227,6 +256,23 @@ fn path_in_bucket(root: &Path, path: &Path) -> String {
 }
 
 impl Selection {
+    /// Whether anything of this account and region may be wanted.
+    pub(crate) fn wants_region(&self, account_id: &str, aws_region: &str) -> bool {
+        let listed = |list: &[String], value: &str| {
+            list.is_empty() || list.iter().any(|wanted| wanted == value)
+        };
+        listed(&self.accounts, account_id) && listed(&self.regions, aws_region)
+    }
+
+    /// Whether a log file of a bucket is wanted, all of whose layout is known.
+    pub(crate) fn wants_key(&self, layout: &Layout) -> bool {
+        let (account, region) = (layout.account_id.as_deref(), layout.aws_region.as_deref());
+        let date = layout.delivered_date;
+        self.wants_region(account.unwrap_or_default(), region.unwrap_or_default())
+            && self.since.is_none_or(|since| date.is_some_and(|date| date >= since))
+            && self.until.is_none_or(|until| date.is_some_and(|date| date <= until))
+    }
+
     /// Whether a candidate is wanted. One that lacks the layout cannot be told, is left out, and is said.
     pub(crate) fn wants(&self, layout: &Layout, place: &Place, progress: &Progress) -> bool {
         let told = |wanted: bool, known: bool, filter: &'static str| {
