@@ -57,4 +57,4 @@ WHERE event_time >= $from
     AND event_time < $to
     AND ($account IS NULL OR role_account_id = $account OR caller_account_id = $account)
     AND role_is(role_account_id, role_name, $role)
-ORDER BY event_time, event_id
+ORDER BY event_time, event_id, event_name, caller, role, session_name

@@ -51,7 +51,10 @@ grid AS (
 roles_used AS (
     SELECT DISTINCT account_id
     FROM activity
-    WHERE principal_type = 'AssumedRole' AND account_id = recipient_account_id AND last_time >= $from AND first_time < $to
+    WHERE (principal_type = 'AssumedRole' OR principal_arn LIKE '%:assumed-role/%')
+        AND account_id = recipient_account_id
+        AND last_time >= $from
+        AND first_time < $to
 ),
 roles_taken AS (
     SELECT DISTINCT recipient_account_id AS account_id

@@ -22,7 +22,7 @@
 --   parent_session_id: session that asked for this one
 --   chain_links: how each session of the chain is tied to the one before, from the origin down
 --   link_method: how use is tied to this session: key, session or none
---   confidence: whole (every hop by key or record), inferred (a hop by principal and creation date), or cut
+--   confidence: whole (every hop by key or record), inferred (a hop by principal and time), or cut
 --   unlinked_reason: why the chain is cut, or the issue is missing
 --   chain_started: when the first session of the chain was issued
 --   expires: when this session expires
@@ -84,4 +84,4 @@ WHERE coalesce(issued_time, first_used) >= $from
         OR array_has(used_access_key_ids, $access_key)
         OR array_has(chain_access_key_ids, $access_key)
     )
-ORDER BY issued_time, session_id
+ORDER BY issued_time, session_id, chain, session_name

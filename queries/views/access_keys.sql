@@ -4,9 +4,10 @@
 -- columns:
 --   access_key_id: the key (AKIA…)
 --   account_id: account of its user
---   user_name: user that the key belongs to; null for root
---   principal_arn: ARN of the user or root
---   principal_id: unique id of the user; for root, the account id
+--   user_name: user that the key belongs to, by the latest name that its records carry; null for root
+--   principal_arn: ARN of the user or root, by the latest name; for a key that was never used, the ARN that other
+--     records give the user of that account and name, null where none does
+--   principal_id: unique id of the user; for root, the account id; null for a key that was never used
 --   created: when the logs show it being created; null where that was not seen
 --   created_by: ARN of who created it
 --   status: last status that an IAM change set: Active, Inactive or Deleted; null where none was seen
@@ -26,8 +27,9 @@ WITH used AS (
     SELECT
         access_key_id,
         min(account_id) AS account_id,
-        min(user_name) AS user_name,
-        min(principal_arn) AS principal_arn,
+        last_value(user_name ORDER BY last_time, user_name) FILTER (WHERE user_name IS NOT NULL) AS user_name,
+        last_value(principal_arn ORDER BY last_time, principal_arn) FILTER (WHERE principal_arn IS NOT NULL)
+            AS principal_arn,
         min(principal_id) AS principal_id,
         min(first_time) AS first_used,
         max(last_time) AS last_used,
@@ -45,13 +47,19 @@ WITH used AS (
 changes AS (
     SELECT
         target_id AS access_key_id,
-        min(target_name) AS user_name,
+        last_value(target_name ORDER BY event_time, target_name) FILTER (WHERE target_name IS NOT NULL) AS user_name,
         min(recipient_account_id) AS account_id,
         min(CASE WHEN event_name = 'CreateAccessKey' THEN event_time END) AS created,
         min(CASE WHEN event_name = 'CreateAccessKey' THEN actor_arn END) AS created_by,
         last_value(
             CASE event_name WHEN 'CreateAccessKey' THEN 'Active' WHEN 'DeleteAccessKey' THEN 'Deleted' ELSE status END
-            ORDER BY event_time, event_id, log_file, record_index
+            -- Times are whole seconds; within one, a key is made before it is changed, and deleted last.
+            ORDER BY
+                event_time,
+                CASE event_name WHEN 'CreateAccessKey' THEN 0 WHEN 'UpdateAccessKey' THEN 1 ELSE 2 END,
+                event_id,
+                log_file,
+                record_index
         ) AS status,
         max(event_time) AS status_changed
     FROM iam_changes
@@ -60,6 +68,25 @@ changes AS (
         AND target_id LIKE 'AKIA%'
         AND event_name IN ('CreateAccessKey', 'DeleteAccessKey', 'UpdateAccessKey')
     GROUP BY target_id
+),
+seen_users AS (
+    SELECT principal_arn AS arn, max(last_time) AS last_seen
+    FROM activity
+    WHERE principal_arn LIKE '%:user/%'
+    GROUP BY principal_arn
+    UNION ALL
+    SELECT target_arn, max(event_time)
+    FROM iam_changes
+    WHERE target_type = 'user' AND outcome = 'success' AND target_arn IS NOT NULL
+    GROUP BY target_arn
+),
+users AS (
+    SELECT
+        arn_account(arn) AS account_id,
+        arn_name(arn) AS user_name,
+        last_value(arn ORDER BY last_seen, arn) AS principal_arn
+    FROM seen_users
+    GROUP BY 1, 2
 ),
 roles_taken AS (
     SELECT caller_access_key_id AS access_key_id, array_sort(array_agg(DISTINCT role)) AS roles
@@ -70,8 +97,12 @@ roles_taken AS (
 SELECT
     coalesce(used.access_key_id, changes.access_key_id) AS access_key_id,
     coalesce(used.account_id, changes.account_id) AS account_id,
-    coalesce(used.user_name, changes.user_name) AS user_name,
-    used.principal_arn,
+    -- A root record's user name is the alias of its account.
+    CASE
+        WHEN used.principal_arn LIKE '%:root' THEN NULL
+        ELSE coalesce(used.user_name, changes.user_name)
+    END AS user_name,
+    coalesce(used.principal_arn, users.principal_arn) AS principal_arn,
     used.principal_id,
     changes.created,
     changes.created_by,
@@ -89,4 +120,5 @@ SELECT
     roles_taken.roles
 FROM used
 FULL JOIN changes ON used.access_key_id = changes.access_key_id
+LEFT JOIN users ON changes.account_id = users.account_id AND changes.user_name = users.user_name
 LEFT JOIN roles_taken ON coalesce(used.access_key_id, changes.access_key_id) = roles_taken.access_key_id

@@ -1,6 +1,6 @@
 -- title: roles
 -- comment: One row per role that the logs name, taken, asked for or used; a role that was deleted and made again under
---   the same name has a row per unique id
+--   the same name has a row per unique id. Roles that only a change in IAM names are not here: see iam_changes
 -- columns:
 --   role: the role: its ARN, else account/name
 --   role_arn: ARN of the role, with its path; null where only sessions were seen
@@ -24,10 +24,10 @@ WITH taken AS (
     SELECT
         role_account_id,
         role_name,
-        coalesce(role_id, known_role_id) AS role_id,
+        coalesce(split_part(role_id, ':', 1), known_role_id) AS role_id,
         max(coalesce(role_arn, known_role_arn)) AS role_arn,
         max(CASE WHEN outcome = 'success' THEN event_time END) AS last_assumed,
-        last_value(caller ORDER BY outcome = 'success', event_time, event_id)
+        last_value(caller ORDER BY outcome = 'success', event_time, event_id, caller)
             FILTER (WHERE outcome = 'success') AS last_assumed_by,
         sum(CASE WHEN outcome = 'success' THEN 1 ELSE 0 END) AS assumptions,
         sum(CASE WHEN outcome = 'success' THEN 0 ELSE 1 END) AS denied,
@@ -35,20 +35,22 @@ WITH taken AS (
         array_sort(array_agg(DISTINCT method) FILTER (WHERE outcome = 'success')) AS methods
     FROM acts
     WHERE method IS NOT NULL AND role_name IS NOT NULL
-    GROUP BY role_account_id, role_name, coalesce(role_id, known_role_id)
+    GROUP BY 1, 2, 3
 ),
 used AS (
     SELECT
         coalesce(arn_account(role_arn), arn_account(principal_arn)) AS role_account_id,
         coalesce(arn_name(role_arn), arn_name(principal_arn)) AS role_name,
-        role_id,
+        split_part(role_id, ':', 1) AS role_id,
         max(role_arn) AS role_arn,
         min(first_time) AS first_used,
         max(last_time) AS last_used,
         sum(event_count) AS event_count,
         array_sort(array_agg(DISTINCT event_source)) AS services
     FROM activity
-    WHERE principal_type = 'AssumedRole' AND event_source <> 'signin.amazonaws.com'
+    WHERE (principal_type = 'AssumedRole' OR principal_arn LIKE '%:assumed-role/%')
+        -- What the console writes of signing in and of switching carries neither key nor session: nobody signed it.
+        AND (event_source <> 'signin.amazonaws.com' OR credential_kind <> 'none' OR session_created IS NOT NULL)
     GROUP BY 1, 2, 3
 ),
 joined AS (

@@ -91,7 +91,7 @@ impl Session {
     /// A session over the tables of a lake, at the versions that `reader` pinned.
     pub async fn open(reader: &LakeReader, options: SessionOptions) -> Result<Self, QueryError> {
         let mut tables = HashMap::new();
-        for table in Table::ALL {
+        for table in Table::READABLE {
             let provider = reader.table(table.name()).await;
             let provider = provider.map_err(|error| QueryError::Lake(error.to_string()))?;
             tables.insert(table.name().to_owned(), provider);

@@ -69,6 +69,7 @@ async fn compute(context: &SessionContext) -> Result<Vec<RecordBatch>> {
     let index = linking::Index::new(&issues);
     let used = uses::attribute(uses, &issues, &index, &names);
     let chains = chains::walk(&issues, &index, &names);
+    issues.complete(&used, &mut names);
     output::build(&rows::Linked {
         issues: &issues,
         chains: &chains,

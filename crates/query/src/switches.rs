@@ -76,7 +76,11 @@ fn pairs(candidates: &RecordBatch) -> Result<RecordBatch> {
     let gap = |row: usize| gaps.as_ref().map_or(0, |g| g.as_primitive::<Int64Type>().value(row));
 
     let mut order: Vec<usize> = (0..candidates.num_rows()).collect();
-    order.sort_by_key(|&row| (gap(row), assume_ids.value(row), switch_ids.value(row)));
+    // Anonymised records share their ids; the keys tell them apart.
+    order.sort_by_key(|&row| {
+        let ids = (assume_ids.value(row), switch_ids.value(row));
+        (gap(row), ids, assumes.value(row), switches.value(row))
+    });
     let (mut taken_assumes, mut taken_switches) = (HashSet::new(), HashSet::new());
     let mut chosen = Vec::new();
     for row in order {

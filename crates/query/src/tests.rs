@@ -3,6 +3,7 @@
 mod assuming;
 mod lake;
 mod overviews;
+mod regressions;
 mod reporting;
 mod using;
 mod whoing;

@@ -7,6 +7,8 @@
 use crate::{QueryError, Session};
 
 mod address;
+mod caller;
+mod change;
 mod event;
 mod key;
 mod missing;
@@ -141,10 +143,17 @@ pub async fn who(session: &Session, thing: &str, as_of: i64) -> Result<WhoAnswer
         ThingKind::UniqueId => principal::by_unique_id(session, &thing, as_of).await?,
         ThingKind::Name => by_name(session, &thing, as_of).await?,
     };
-    match answer {
-        Some(answer) => Ok(answer),
-        None => missing::answer(session, &thing).await,
+    if let Some(answer) = answer {
+        return Ok(answer);
     }
+    // What no record was signed by may still be named by one.
+    if let Some(answer) = change::answer(session, &thing).await? {
+        return Ok(answer);
+    }
+    if let Some(answer) = caller::answer(session, &thing, as_of).await? {
+        return Ok(answer);
+    }
+    missing::answer(session, &thing).await
 }
 
 /// A bare name may be a role's, a user's or a session's; or an event id of an unusual form.

@@ -14,7 +14,9 @@ ranked AS (
         *,
         row_number() OVER (
             PARTITION BY act_key, event_name
-            ORDER BY caller_arn IS NULL, coalesce(masked, false), event_time, event_id, recipient_account_id
+            ORDER BY
+                caller_arn IS NULL, coalesce(masked, false), event_time, event_id, recipient_account_id,
+                log_file, record_index
         ) AS place,
         count(*) OVER (PARTITION BY act_key, event_name) AS record_copies,
         array_agg(event_id) OVER (PARTITION BY act_key, event_name) AS copy_event_ids,
@@ -59,7 +61,11 @@ described AS (
         named.*,
         caller_role.role_arn AS caller_role_arn,
         target.role_arn AS known_role_arn,
-        target.role_id AS known_role_id
+        -- Before the role was made, or after it was deleted, another had its name.
+        CASE
+            WHEN named.event_time < target.id_from OR named.event_time > target.id_until THEN NULL
+            ELSE target.role_id
+        END AS known_role_id
     FROM named
     LEFT JOIN known_roles AS caller_role
         ON arn_account(named.resolved_arn) = caller_role.role_account_id
@@ -86,7 +92,8 @@ SELECT
         WHEN is_switch OR paired THEN 'console_switch'
         WHEN event_name <> 'AssumeRole' THEN NULL
         WHEN caller_type = 'AWSService' OR (caller_type IS NULL AND caller_invoked_by IS NOT NULL) THEN 'service'
-        WHEN caller_type = 'AssumedRole' OR caller_principal_id LIKE 'AROA%' THEN 'chained_role'
+        WHEN caller_type = 'AssumedRole' OR caller_principal_id LIKE 'AROA%' OR caller_arn LIKE '%:assumed-role/%'
+            THEN 'chained_role'
         ELSE 'assume_role'
     END AS method,
     coalesce(
@@ -159,7 +166,8 @@ SELECT
     issued_expiration,
     duration_seconds,
     external_id,
-    mfa_serial IS NOT NULL OR coalesce(caller_mfa, false) OR coalesce(pair_mfa, false) AS mfa,
+    -- A device that is named in vain has proven nothing.
+    (mfa_serial IS NOT NULL AND outcome = 'success') OR coalesce(caller_mfa, false) OR coalesce(pair_mfa, false) AS mfa,
     source_identity,
     session_tags,
     session_policy,

@@ -56,4 +56,4 @@ WHERE outcome = 'success'
         OR (event_name = 'ConsoleLogin' AND caller_type IN ('IAMUser', 'Root'))
         OR (issued_access_key_id IS NOT NULL AND issued_access_key_id IS DISTINCT FROM caller_access_key_id)
     )
-ORDER BY event_time, event_id
+ORDER BY event_time, event_id, act_key, event_name

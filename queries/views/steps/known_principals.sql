@@ -4,18 +4,18 @@
 
 WITH seen AS (
     SELECT
-        coalesce(role_id, principal_id) AS unique_id,
+        coalesce(split_part(role_id, ':', 1), principal_id) AS unique_id,
         coalesce(role_arn, principal_arn) AS arn,
-        role_arn IS NULL AND principal_type = 'AssumedRole' AS only_session,
+        role_arn IS NULL AND principal_arn LIKE '%:assumed-role/%' AS only_session,
         max(last_time) AS last_seen
     FROM activity
-    WHERE principal_type IN ('IAMUser', 'AssumedRole')
+    WHERE principal_type IN ('IAMUser', 'AssumedRole') OR principal_arn LIKE '%:assumed-role/%'
     GROUP BY 1, 2, 3
     UNION ALL
-    SELECT role_id, role_arn, false, max(event_time)
+    SELECT split_part(role_id, ':', 1), role_arn, false, max(event_time)
     FROM credential_events
     WHERE outcome = 'success'
-    GROUP BY role_id, role_arn
+    GROUP BY 1, 2
     UNION ALL
     SELECT target_id, target_arn, false, max(event_time)
     FROM iam_changes

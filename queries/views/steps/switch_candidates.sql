@@ -1,5 +1,6 @@
 -- title: Console role switches beside the AssumeRole calls that may belong to them
--- comment: Same role, same session name, at most ten seconds apart. Buckets of ten seconds make the join one of
+-- comment: Same role, same session name, at most ten seconds apart, made by the console (which calls from inside
+--   AWS), and by a caller that may be the one that SwitchFrom names. Buckets of ten seconds make the join one of
 --   equal keys: a call lies in the switch's bucket or in one beside it.
 
 WITH switches AS (
@@ -28,12 +29,22 @@ calls AS (
         act_key AS assume_key,
         min(event_id) AS assume_event_id,
         min(event_time) AS assume_time,
+        min(caller_account_id) AS caller_account_id,
+        min(caller_arn) AS caller_arn,
+        min(caller_principal_id) AS caller_principal_id,
         role_account_id,
         role_name,
         session_name,
         floor(to_unixtime(min(event_time)) / 10) AS bucket
     FROM current_events
-    WHERE event_name = 'AssumeRole' AND event_source = 'sts.amazonaws.com' AND outcome = 'success'
+    WHERE event_name = 'AssumeRole'
+        AND event_source = 'sts.amazonaws.com'
+        AND outcome = 'success'
+        AND (
+            source_service LIKE 'AWS Internal%'
+            OR user_agent LIKE 'AWS Internal%'
+            OR user_agent LIKE 'aws-internal/%'
+        )
     GROUP BY act_key, role_account_id, role_name, session_name
 )
 SELECT
@@ -50,3 +61,14 @@ SELECT
 FROM bucketed
 JOIN calls USING (role_account_id, role_name, session_name, bucket)
 WHERE abs(arrow_cast(assume_time, 'Int64') - arrow_cast(switch_time, 'Int64')) <= 10000000
+    -- What either record does not say contradicts nothing.
+    AND coalesce(caller_account_id = arn_account(switch_from), true)
+    AND coalesce(caller_arn = switch_from, true)
+    AND coalesce(
+        CASE
+            WHEN caller_principal_id LIKE 'AIDA%' THEN switch_from NOT LIKE '%:assumed-role/%'
+            WHEN caller_principal_id LIKE 'AROA%:%'
+                THEN arn_session(switch_from) IS NOT DISTINCT FROM split_part(caller_principal_id, ':', 2)
+        END,
+        true
+    )

@@ -9,12 +9,13 @@ pub(crate) fn account(arn: &str) -> Option<&str> {
 }
 
 /// The name of the user or role: the last element of its path. For an assumed role, the role's name;
-/// for anything else the last part of the resource.
+/// for anything else the last part of the resource. A name may hold colons (`aws:ec2-instance`).
 pub(crate) fn name(arn: &str) -> Option<&str> {
     let (_, resource) = account_and_resource(arn)?;
     let name = match resource.strip_prefix("assumed-role/") {
         Some(rest) => rest.split('/').next(),
-        None => resource.rsplit(['/', ':']).next(),
+        None if resource.contains('/') => resource.rsplit('/').next(),
+        None => resource.rsplit(':').next(),
     };
     name.filter(|name| !name.is_empty())
 }

@@ -21,7 +21,7 @@ pub(super) const MAX_DEPTH: usize = 64;
 pub(super) enum Parent {
     /// The caller's key was handed out by this issue.
     Key(usize),
-    /// The caller's principal and creation date fit this issue.
+    /// The caller's principal and creation date fit this issue, or it alone lived then.
     Session(usize),
     /// The caller signed with a long-term key.
     LongTermKey,
@@ -81,7 +81,11 @@ fn parent(issue: &Issue, at: usize, index: &Index<'_>, names: &Names) -> Parent 
     if names.get(caller.key).is_some_and(|key| key.starts_with("AKIA")) {
         return Parent::LongTermKey;
     }
-    match index.find(caller) {
+    let link = match index.find(caller) {
+        Link::None => index.find_masked(caller, at),
+        found => found,
+    };
+    match link {
         Link::Key(found) if found != at => Parent::Key(found),
         Link::Session(found) if found != at => Parent::Session(found),
         Link::Key(_) | Link::Session(_) => Parent::None(Link::None),

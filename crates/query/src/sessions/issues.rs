@@ -5,6 +5,8 @@ use datafusion::error::Result;
 use super::columns::Columns;
 use super::linking::Subject;
 use super::names::{Name, Names};
+use super::uses::Used;
+use crate::functions::arn;
 
 /// One session's issue.
 #[derive(Debug)]
@@ -133,6 +135,28 @@ impl Issues {
         }
         Ok(())
     }
+
+    /// Says of which role a session is where its use alone shows that: a record that hands out a sign-in
+    /// token's or Cognito's credentials names no role.
+    pub(super) fn complete(&mut self, used: &Used, names: &mut Names) {
+        for (at, used) in &used.issued {
+            let principal = names.get(used.principal_arn).unwrap_or_default().to_owned();
+            let Some(issue) = self.list.get_mut(*at) else { continue };
+            if issue.session.role_name.is_some() || !principal.contains(":assumed-role/") {
+                continue;
+            }
+            let (Some(account), Some(name)) = (arn::account(&principal), arn::name(&principal))
+            else {
+                continue;
+            };
+            issue.role_arn = used.role_arn;
+            issue.role = used.role_arn.or_else(|| Some(names.intern(&format!("{account}/{name}"))));
+            issue.session_arn = used.principal_arn;
+            issue.session.role_account = Some(names.intern(account));
+            issue.session.role_name = Some(names.intern(name));
+            issue.session.session_name = arn::session(&principal).map(|name| names.intern(name));
+        }
+    }
 }
 
 /// The caller's side of the issuing events.
@@ -163,8 +187,8 @@ impl Callers {
 
     fn subject(&self, row: usize, at: i64, created: Option<i64>, names: &mut Names) -> Subject {
         let session = self.arn.get(row).filter(|arn| arn.contains(":assumed-role/"));
-        let role_name = session.and_then(crate::functions::arn::name);
-        let role_account = session.and_then(crate::functions::arn::account);
+        let role_name = session.and_then(arn::name);
+        let role_account = session.and_then(arn::account);
         let role_id = self.principal_id.get(row).and_then(|id| id.split_once(':')).map(|id| id.0);
         let role_id = role_id.filter(|id| id.starts_with("AROA"));
         let mut intern = |text: Option<&str>| text.map(|text| names.intern(text));

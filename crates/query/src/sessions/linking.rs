@@ -3,7 +3,8 @@
 //! By access key, for the same role and with the session's creation date or within its life: key ids
 //! come back after a while, so a key alone proves nothing. Else by principal and creation date: the console and Identity
 //! Center use other keys than the issuing record shows, and records made by a service on a session's
-//! behalf carry no key at all.
+//! behalf carry no key at all. A caller from another account is masked: its record has neither key nor
+//! date, and only the one session of its role and name that lives at the time will do.
 
 use std::collections::HashMap;
 
@@ -114,12 +115,7 @@ impl<'a> Index<'a> {
         // With the creation date, the key is proven even where the session has expired and the call failed.
         let made_then = |at: &usize| self.gap(*at, subject.created).is_some();
         let exact: Vec<_> = own.iter().copied().filter(made_then).collect();
-        let alive = own.into_iter().filter(|&at| {
-            let issue = &self.issues[at];
-            let end = issue.expires.unwrap_or(issue.time.saturating_add(LONGEST_LIFE_MICROS));
-            issue.time - SLACK_MICROS <= subject.at
-                && subject.at <= end.saturating_add(SLACK_MICROS)
-        });
+        let alive = own.into_iter().filter(|&at| self.is_alive(at, subject.at));
         let best = if exact.is_empty() { alive.collect() } else { exact };
         // The latest issue: the same key again means that the earlier session is over.
         self.agreed(&best, best.last().copied()).map_or(Link::None, |found| match found {
@@ -148,6 +144,29 @@ impl<'a> Index<'a> {
             Some(at) => Link::Session(at),
             None => Link::Ambiguous,
         })
+    }
+
+    /// Whose session a masked caller is, other than the one at `itself`, which its call made.
+    pub(super) fn find_masked(&self, subject: &Subject, itself: usize) -> Link {
+        if subject.key.is_some() || subject.created.is_some() || subject.role_id.is_none() {
+            return Link::None;
+        }
+        let list = subject.principal_id.and_then(|id| self.by_principal.get(&id));
+        let list = list.into_iter().flatten().copied();
+        let alive: Vec<_> =
+            list.filter(|&at| at != itself && self.is_alive(at, subject.at)).collect();
+        match alive.as_slice() {
+            [] => Link::None,
+            [only] => Link::Session(*only),
+            _ => Link::Ambiguous,
+        }
+    }
+
+    /// Whether the session of an issue lives at a time.
+    fn is_alive(&self, at: usize, time: i64) -> bool {
+        let issue = &self.issues[at];
+        let end = issue.expires.unwrap_or(issue.time.saturating_add(LONGEST_LIFE_MICROS));
+        issue.time - SLACK_MICROS <= time && time <= end.saturating_add(SLACK_MICROS)
     }
 
     /// The part of `list` (ordered by time) that lies around `created`.

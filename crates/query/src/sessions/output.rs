@@ -58,7 +58,12 @@ pub(super) const COLUMNS: [(&str, Kind, &str); 45] = [
         TextList,
         "access key ids seen in use; the console and Identity Center use others than the issue shows",
     ),
-    ("role", Text, "the role: its ARN, else account/name; null for sessions of users and of root"),
+    (
+        "role",
+        Text,
+        "the role: its ARN, else account/name; null for sessions of users and of root. Where the issue \
+         names no role (GetSigninToken, Cognito), this and the role's other columns are from its use",
+    ),
     ("role_arn", Text, "ARN of the role"),
     ("role_account_id", Text, "account that owns the role; for AssumeRoot, the target account"),
     ("role_name", Text, "name of the role, without path"),
@@ -73,7 +78,8 @@ pub(super) const COLUMNS: [(&str, Kind, &str); 45] = [
     (
         "parent_link",
         Text,
-        "how that is known: key, session (principal and creation date), long_term_key, or none",
+        "how that is known: key, session (principal and creation date; of a masked caller, principal \
+         and the one session of it that lived then), long_term_key, or none",
     ),
     ("parent_access_key_id", Text, "access key that signed the issuing call"),
     ("depth", Count, "sessions between the origin and this one; 0: taken by the origin itself"),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::chains::{Chain, Held, Parent};
 use super::issues::{CallerKind, Issues};
+use super::linking::Link;
 use super::names::{Name, Names};
 use super::uses::{Unissued, Use, Used};
 
@@ -153,6 +154,7 @@ impl<'a> Linked<'a> {
             (CallerKind::RoleSession, Parent::None(link)) => {
                 Some(self.held.why_unissued(&issue.caller_session, link, true))
             }
+            (CallerKind::Account, Parent::None(Link::Ambiguous)) => Some("ambiguous"),
             (CallerKind::Account, _) => Some("other_account"),
             _ => None,
         }

@@ -133,6 +133,23 @@ impl Row {
     }
 }
 
+/// A change in IAM that succeeded, in the callers' account.
+pub(crate) fn change(id: &str, time: &str, name: &str, target_type: &str, target: &str) -> Row {
+    Row::default()
+        .text("event_id", id)
+        .number("event_time", at(time))
+        .number("event_date", at(time) / (86_400 * MICROS))
+        .text("event_name", name)
+        .text("event_source", "iam.amazonaws.com")
+        .text("recipient_account_id", DEV)
+        .text("outcome", "success")
+        .text("actor_arn", format!("arn:aws:iam::{DEV}:user/admin"))
+        .text("target_type", target_type)
+        .text("target_name", target)
+        .text("log_file", format!("{id}.json.gz"))
+        .number("record_index", 0)
+}
+
 /// What was done with a credential.
 pub(crate) fn used(first: &str, last: &str, count: i64) -> Row {
     let hour = at(first) / (3_600 * MICROS) * 3_600 * MICROS;

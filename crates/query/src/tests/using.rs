@@ -294,6 +294,7 @@ async fn a_console_switch_is_one_session_and_failures_are_none() {
         event("sts", "10:00:00", "AssumeRole")
             .masked("AIDAANN")
             .role(PROD, "Admin", "ann")
+            .text("source_service", "AWS Internal")
             .issues("ASIA1", "11:00:00"),
         event("denied", "10:00:00", "AssumeRole")
             .by_user("ann", "AKIAANN")

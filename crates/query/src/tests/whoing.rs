@@ -46,7 +46,7 @@ fn organisation() -> TestLake {
         )
 }
 
-async fn ask(lake: &TestLake, thing: &str) -> WhoAnswer {
+pub(super) async fn ask(lake: &TestLake, thing: &str) -> WhoAnswer {
     let mut answers = Vec::new();
     for session in lake.sessions().await {
         answers.push(who(session, thing, at("12:00:00")).await.unwrap());
@@ -55,12 +55,12 @@ async fn ask(lake: &TestLake, thing: &str) -> WhoAnswer {
     answers.swap_remove(0)
 }
 
-fn fact<'a>(answer: &'a WhoAnswer, label: &str) -> &'a str {
+pub(super) fn fact<'a>(answer: &'a WhoAnswer, label: &str) -> &'a str {
     let fact = answer.facts.iter().find(|fact| fact.label == label);
     fact.map_or("", |fact| &fact.text)
 }
 
-fn rows(answer: &WhoAnswer, title: &str) -> Vec<String> {
+pub(super) fn rows(answer: &WhoAnswer, title: &str) -> Vec<String> {
     let table = answer.tables.iter().find(|table| table.title == title);
     table.map(|table| table.rows.iter().map(|row| row.join(" | ")).collect()).unwrap_or_default()
 }

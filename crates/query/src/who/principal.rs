@@ -4,7 +4,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::table::{Rows, values};
 use super::thing::{Thing, ThingKind};
-use super::{WhoAnswer, role, session, words};
+use super::{WhoAnswer, change, role, session, words};
 use crate::{QueryError, Session};
 
 /// What is known of a user's or root's ARN.
@@ -29,6 +29,11 @@ pub(super) async fn by_arn(
     answer.headline = headline(thing, &seen, &roles);
     answer.fact("who", format!("{} (verified: IAM authenticated it)", thing.text));
     answer.fact("unique id", seen.cell(0, "principal_id"));
+    let created = match thing.kind {
+        ThingKind::User => change::created(session, "user", &thing.text).await?,
+        _ => String::new(),
+    };
+    answer.fact("created", created);
     if !seen.is_empty() {
         let span = words::span(seen.cell(0, "first"), seen.cell(0, "last"));
         let ago = words::ago(seen.number(0, "last_micros"), as_of);
@@ -38,7 +43,11 @@ pub(super) async fn by_arn(
     answer.fact("from", words::few(seen.cell(0, "ips"), 5));
     answer.fact("with", words::few(seen.cell(0, "agents"), 3));
     let keys = "SELECT access_key_id AS key, status, created, last_used, event_count AS records \
-         FROM access_keys WHERE principal_arn = $arn ORDER BY last_used DESC NULLS LAST, key LIMIT 8";
+         FROM access_keys WHERE principal_arn = $arn \
+             OR ($arn LIKE '%:user/%' AND account_id = arn_account($arn) AND user_name = arn_name($arn)) \
+             OR access_key_id IN (SELECT access_key_id FROM activity \
+                 WHERE principal_arn = $arn AND credential_kind = 'long_term') \
+         ORDER BY last_used DESC NULLS LAST, key LIMIT 8";
     answer.table("Long-term keys", session.rows(keys, &bound).await?);
     answer.table("Roles taken", roles);
     let origin = "SELECT coalesce(role, principal_arn) AS acting_as, depth, count(*) AS sessions, \

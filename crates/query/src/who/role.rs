@@ -4,7 +4,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::table::{Rows, values};
 use super::thing::Thing;
-use super::{WhoAnswer, words};
+use super::{WhoAnswer, change, words};
 use crate::{QueryError, Session};
 
 /// Who takes a role, and what is done in it.
@@ -34,6 +34,7 @@ pub(super) async fn answer(
     );
     answer.fact("role", cell("role"));
     answer.fact("unique id", cell("role_id"));
+    answer.fact("created", change::created(session, "role", cell("role")).await?);
     answer.fact("kind", kind(&found));
     answer.fact("last taken", last_taken(&found, as_of));
     answer.fact("how", cell("methods").replace('_', " "));

@@ -14,7 +14,9 @@ const COLUMNS: &str = "session_id, issued_event_id, issued_time, expires, \
     link_method, unlinked_reason, first_used, last_used, arrow_cast(last_used, 'Int64') AS last_used_micros, \
     event_count, error_count, source_ips, user_agents, sample_event_id, \
     arrow_cast(coalesce(issued_time, first_used), 'Int64') AS made_micros";
-const LATEST_FIRST: &str = "ORDER BY coalesce(issued_time, first_used) DESC, session_id LIMIT 200";
+/// Of two that were issued at once, as EC2's are, the one that was used.
+const LATEST_FIRST: &str =
+    "ORDER BY coalesce(issued_time, first_used) DESC, event_count = 0, session_id LIMIT";
 
 /// The session that a temporary key belongs to.
 pub(super) async fn by_key(
@@ -50,7 +52,7 @@ async fn find(
     condition: &str,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
-    let query = format!("SELECT {COLUMNS} FROM sessions WHERE {condition} {LATEST_FIRST}");
+    let query = format!("SELECT {COLUMNS} FROM sessions WHERE {condition} {LATEST_FIRST} 200");
     let bound = values([("thing", ScalarValue::from(thing.text.as_str()))]);
     let found = session.rows(&query, &bound).await?;
     if found.is_empty() {
@@ -64,10 +66,7 @@ async fn find(
             found.len()
         ));
         let recent = "SELECT issued_time, session_id, origin, last_used, event_count FROM sessions";
-        let query = format!(
-            "{recent} WHERE {condition} \
-             ORDER BY coalesce(issued_time, first_used) DESC, session_id LIMIT 10"
-        );
+        let query = format!("{recent} WHERE {condition} {LATEST_FIRST} 10");
         answer.table("Sessions, latest first", session.rows(&query, &bound).await?);
     }
     Ok(Some(answer))

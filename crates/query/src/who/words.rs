@@ -19,7 +19,7 @@ pub(super) fn resolved_by(code: &str) -> &'static str {
 pub(super) fn parent_link(code: &str) -> &'static str {
     match code {
         "key" => "asked for with the key that the session before was given",
-        "session" => "asked for by the session before, by principal and creation time",
+        "session" => "asked for by the session before, by principal and time",
         "long_term_key" => "asked for with a long-term key",
         _ => "taken by the origin itself",
     }
