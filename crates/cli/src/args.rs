@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::Flags;
+use crate::settings::{Flags, GivenFlag, QueueFlags, SourceFlags, WorkerFlags};
 
 /// Who assumed which role, when, and from where: AWS CloudTrail logs to answers.
 #[derive(Debug, Parser)]
@@ -15,7 +15,7 @@ use crate::settings::Flags;
     about,
     propagate_version = true,
     after_help = "Start with `rolecall demo`. Exit codes: 0 done, 1 failed, 2 wrong usage or settings, \
-                  5 done, but some input was rejected (standard error says which)."
+                  3 done, and found something altered, missing or planted, 5 done, but some input was rejected (standard error says which)."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -43,6 +43,28 @@ pub(crate) enum Command {
     Maintain(Maintain),
     /// Compare what the ledger says was ingested with the rows that are there
     Check,
+    /// Check log files against CloudTrail's digest files, and record what each proves
+    Verify(Verify),
+    /// Take S3's notifications from a queue and keep the lake up to date, until stopped
+    Worker(Worker),
+    /// Hand what a bucket already holds to the queue, so that workers share a large history
+    Backfill(Backfill),
+    /// See whether trail, bucket, queue and lake are set up, and say what to mend
+    Doctor(Doctor),
+}
+
+impl Command {
+    /// The flags of this command that are settings, so that environment and file may give them too.
+    pub(crate) fn settings(&self) -> Vec<GivenFlag> {
+        match self {
+            Self::Ingest(args) => args.source.given(),
+            Self::Verify(args) => args.source.given(),
+            Self::Worker(args) => args.settings.given(),
+            Self::Backfill(args) => [args.queue.given(), args.source.given()].concat(),
+            Self::Doctor(args) => [args.queue.given(), args.source.given()].concat(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// `rolecall demo`
@@ -72,6 +94,20 @@ pub(crate) struct Ingest {
     /// console's Event History as JSON
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceFlags,
+    /// Then check the log files against CloudTrail's digests in the same sources, and record what each proves
+    #[arg(long)]
+    pub(crate) verify_digests: bool,
+    #[command(flatten)]
+    pub(crate) digests: DigestFlags,
+    #[command(flatten)]
+    pub(crate) selection: SelectionFlags,
+}
+
+/// Which log files are wanted, by the place they lie in.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionFlags {
     /// Only log files of this account; may be given several times
     #[arg(long = "account", value_name = "ID")]
     pub(crate) accounts: Vec<String>,
@@ -84,6 +120,29 @@ pub(crate) struct Ingest {
     /// Only log files delivered on or before this day (UTC)
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<String>,
+}
+
+/// `rolecall verify`
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Folders or s3://bucket/prefix with log files and digests; without one, the buckets that the lake's log
+    /// files came from
+    #[arg(value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) digests: DigestFlags,
+    #[command(flatten)]
+    pub(crate) source: SourceFlags,
+    #[command(flatten)]
+    pub(crate) selection: SelectionFlags,
+}
+
+/// How digests are checked.
+#[derive(Debug, Args)]
+pub(crate) struct DigestFlags {
+    /// What `aws cloudtrail list-public-keys` printed; without it, CloudTrail is asked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_keys: Option<PathBuf>,
 }
 
 /// `rolecall who`
@@ -161,4 +220,47 @@ pub(crate) struct Maintain {
     /// reads or writes the lake
     #[arg(long, value_name = "N")]
     pub(crate) retain_days: Option<u16>,
+    /// Let rows expire that are older than so many days before today (UTC); which log files they came in
+    /// stays known, and one that comes late is ingested and goes with the next maintenance [default: keep all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep_days: Option<u32>,
+}
+
+/// `rolecall worker`
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    #[command(flatten)]
+    pub(crate) settings: WorkerFlags,
+    /// End when the queue is empty
+    #[arg(long)]
+    pub(crate) drain: bool,
+}
+
+/// `rolecall backfill`
+#[derive(Debug, Args)]
+pub(crate) struct Backfill {
+    /// The bucket and prefix whose log files are handed to the queue
+    #[arg(long, value_name = "S3-URI")]
+    pub(crate) enqueue: String,
+    #[command(flatten)]
+    pub(crate) queue: QueueFlags,
+    #[command(flatten)]
+    pub(crate) source: SourceFlags,
+    #[command(flatten)]
+    pub(crate) selection: SelectionFlags,
+    /// Keeps how far it came, so that the same command goes on there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state_file: Option<PathBuf>,
+}
+
+/// `rolecall doctor`
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Where the trail delivers; the only trail's bucket where it is not given
+    #[arg(value_name = "S3-URI")]
+    pub(crate) bucket: Option<String>,
+    #[command(flatten)]
+    pub(crate) queue: QueueFlags,
+    #[command(flatten)]
+    pub(crate) source: SourceFlags,
 }

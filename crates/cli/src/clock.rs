@@ -23,6 +23,11 @@ pub(crate) fn now_micros() -> i64 {
     }
 }
 
+/// Today, by UTC.
+pub(crate) fn today() -> NaiveDate {
+    DateTime::from_timestamp_micros(now_micros()).unwrap_or_default().date_naive()
+}
+
 /// Measures how long something takes, whatever happens to the wall clock meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch(Instant);

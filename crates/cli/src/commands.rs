@@ -1,13 +1,17 @@
 //! What each command does, on top of the crates that do the work.
 
+pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod ingest;
 pub(crate) mod maintain;
 pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod sql;
+pub(crate) mod verify;
 pub(crate) mod who;
+pub(crate) mod worker;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -15,7 +19,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
-use rolecall_lake::{Lake, LakeError, LakeOptions};
+use rolecall_lake::{Lake, LakeError, LakeOptions, MaintainOptions};
 use rolecall_query::{QueryError, Session, SessionOptions};
 
 use crate::exit::Usage;
@@ -77,7 +81,22 @@ impl Context {
         render::Options::new(self.format(), self.stdout)
     }
 
-    fn lake_options(&self) -> LakeOptions {
+    /// How the lake is maintained, by the command and by the worker.
+    pub(crate) fn maintain_options(
+        &self,
+        retain_days: Option<u16>,
+        keep_days: Option<u32>,
+    ) -> MaintainOptions {
+        let usual = MaintainOptions::at(clock::now_micros());
+        MaintainOptions {
+            retention: retain_days.map_or(usual.retention, |days| i64::from(days) * clock::DAY),
+            keep_days,
+            memory_bytes: usize::try_from(self.settings.memory_limit / 2).unwrap_or(usize::MAX),
+            ..usual
+        }
+    }
+
+    pub(crate) fn lake_options(&self) -> LakeOptions {
         LakeOptions {
             storage: self.settings.s3.storage_options(&self.settings.lake),
             on_step: self.on_step.clone(),

@@ -1,5 +1,5 @@
-//! What is said on the way, on standard error: plain lines on a terminal, JSON elsewhere would surprise
-//! people who pipe, so that is the worker's business alone.
+//! What is said on the way, on standard error: plain lines. JSON would surprise people who pipe, so that only
+//! the worker, whose lines a machine collects, writes it where standard error is no terminal.
 
 use std::io::Write as _;
 
@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::term::Screen;
 
 /// Starts logging. Called once.
-pub(crate) fn init(settings: &Settings) -> anyhow::Result<()> {
+pub(crate) fn init(settings: &Settings, is_service: bool) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.log)?;
     let screen = Screen::stderr(settings.color);
     let builder = tracing_subscriber::fmt()
@@ -22,6 +22,8 @@ pub(crate) fn init(settings: &Settings) -> anyhow::Result<()> {
         .with_target(false);
     let started = if screen.terminal {
         builder.without_time().try_init()
+    } else if is_service {
+        builder.with_timer(Utc).json().flatten_event(true).try_init()
     } else {
         builder.with_timer(Utc).try_init()
     };

@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod exit;
 mod failpoint;
+mod http;
 mod log;
 mod render;
 mod settings;
@@ -39,8 +40,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
-    let settings = settings::load(&cli.flags, &Environment::of_process(), Path::new("."))?;
-    log::init(&settings)?;
+    let settings = settings::load(&cli.flags, cli.command.settings(), &Environment::of_process(), Path::new("."))?;
+    log::init(&settings, matches!(cli.command, Command::Worker(_)))?;
     for told in settings.explain() {
         tracing::debug!(setting = told.name, value = told.value, origin = %told.origin, "setting");
     }
@@ -66,5 +67,9 @@ async fn command(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Schema(args) => commands::schema::run(context, &args).await,
         Command::Maintain(args) => commands::maintain::run(context, &args).await,
         Command::Check => commands::check::run(context).await,
+        Command::Verify(args) => commands::verify::run(context, &args).await,
+        Command::Worker(args) => commands::worker::run(context, &args).await,
+        Command::Backfill(args) => commands::backfill::run(context, &args).await,
+        Command::Doctor(args) => commands::doctor::run(context, &args).await,
     }
 }

@@ -22,12 +22,14 @@ use crate::term::Colour;
 mod file;
 mod parse;
 mod s3;
+mod worker;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use parse::{did_you_mean, format as parse_format};
 pub(crate) use s3::S3Settings;
+pub(crate) use worker::{QueueFlags, SourceFlags, SourceSettings, WorkerFlags, WorkerSettings};
 
 /// The name of the file that is read from the current directory.
 pub(crate) const FILE_NAME: &str = "rolecall.toml";
@@ -82,6 +84,10 @@ pub(crate) struct Settings {
     pub(crate) networks: Vec<Network>,
     /// How S3 is reached.
     pub(crate) s3: S3Settings,
+    /// As whom log files are read.
+    pub(crate) source: SourceSettings,
+    /// How the worker goes about it.
+    pub(crate) worker: WorkerSettings,
     /// Where a test wants the process to die (`ROLECALL_TEST_FAILPOINT`). For tests only: a run
     /// without it behaves as if this did not exist.
     pub(crate) test_failpoint: Option<String>,
@@ -174,7 +180,7 @@ const S3_PATH_STYLE: Key = key("s3.path_style", None, &["ROLECALL_S3_PATH_STYLE"
 const TEST_FAILPOINT: Key = key("test_failpoint", None, &["ROLECALL_TEST_FAILPOINT"]);
 
 /// What `rolecall.toml` may say, `networks` being a table of its own. A failpoint is not for files.
-const FILE_KEYS: [&Key; 12] = [
+const FILE_KEYS: [&Key; 21] = [
     &LAKE,
     &FORMAT,
     &COLOR,
@@ -187,6 +193,15 @@ const FILE_KEYS: [&Key; 12] = [
     &S3_ENDPOINT,
     &S3_REGION,
     &S3_PATH_STYLE,
+    &worker::SOURCE_ROLE_ARN,
+    &worker::EXTERNAL_ID,
+    &worker::QUEUE_URL,
+    &worker::LISTEN,
+    &worker::BATCH_SECONDS,
+    &worker::VISIBILITY_TIMEOUT,
+    &worker::MAX_MESSAGES,
+    &worker::MAINTAIN_HOURS,
+    &worker::KEEP_DAYS,
 ];
 
 /// The file itself can be named by a variable.
@@ -296,9 +311,11 @@ impl Sources<'_> {
     }
 }
 
-/// Finds and checks all settings. `directory` is where [`FILE_NAME`] is looked for.
+/// Finds and checks all settings. `more` are the flags of the command that are settings too; `directory`
+/// is where [`FILE_NAME`] is looked for.
 pub(crate) fn load(
     flags: &Flags,
+    more: Vec<GivenFlag>,
     environment: &Environment,
     directory: &Path,
 ) -> Result<Settings, Usage> {
@@ -309,7 +326,7 @@ pub(crate) fn load(
         }
         (None, None) => file::File::read_if_there(&directory.join(FILE_NAME))?,
     };
-    let mut from = Sources { flags: given_flags(flags), environment, file, told: Vec::new() };
+    let mut from = Sources { flags: given_flags(flags, more), environment, file, told: Vec::new() };
 
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let lake = from.or(&LAKE, parse::lake, "./lake".to_owned(), String::clone)?;
@@ -342,6 +359,8 @@ pub(crate) fn load(
         from.told.push(told);
     }
     let s3 = S3Settings::load(&mut from)?;
+    let source = SourceSettings::load(&mut from)?;
+    let worker = WorkerSettings::load(&mut from)?;
     let test_failpoint = from.given(&TEST_FAILPOINT, |raw| Ok(raw.text.clone()))?;
     Ok(Settings {
         lake,
@@ -354,13 +373,18 @@ pub(crate) fn load(
         history_file,
         networks,
         s3,
+        source,
+        worker,
         test_failpoint,
         warnings: unknown_variables(environment),
         told: from.told,
     })
 }
 
-fn given_flags(flags: &Flags) -> HashMap<&'static str, String> {
+/// A flag and what was written after it, if it was given.
+pub(crate) type GivenFlag = (Option<&'static str>, Option<String>);
+
+fn given_flags(flags: &Flags, more: Vec<GivenFlag>) -> HashMap<&'static str, String> {
     let given = [
         (LAKE.flag, flags.lake.clone()),
         (FORMAT.flag, flags.format.map(|format| format.name().to_owned())),
@@ -369,7 +393,7 @@ fn given_flags(flags: &Flags) -> HashMap<&'static str, String> {
         (MEMORY_LIMIT.flag, flags.memory_limit.clone()),
         (MAX_INFLATED.flag, flags.max_inflated.clone()),
     ];
-    given.into_iter().filter_map(|(flag, value)| Some((flag?, value?))).collect()
+    given.into_iter().chain(more).filter_map(|(flag, value)| Some((flag?, value?))).collect()
 }
 
 /// <https://no-color.org>: any value but an empty one. A dumb terminal shows the codes as text.

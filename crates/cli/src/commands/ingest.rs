@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rolecall_ingest::{Notice, Progress, S3, Selection, Snapshot, Source};
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, verify};
 use crate::args;
 use crate::clock::Stopwatch;
 use crate::exit::{self, Exit, Usage};
@@ -18,7 +18,7 @@ use crate::term;
 
 /// How often progress is said: a bar is redrawn, a log line is written.
 const REDRAW: Duration = Duration::from_millis(100);
-const LOG_LINE: Duration = Duration::from_secs(5);
+pub(crate) const LOG_LINE: Duration = Duration::from_secs(5);
 
 /// Notices about single files that are printed; more of them are counted.
 const MAX_NOTICES: usize = 50;
@@ -41,6 +41,9 @@ struct Summary {
     bytes_inflated: u64,
     lake_bytes_written: u64,
     elapsed_seconds: f64,
+    /// Only where digests were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digests: Option<serde_json::Value>,
 }
 
 /// Runs the command.
@@ -52,17 +55,35 @@ pub(crate) async fn run(context: &Context, args: &args::Ingest) -> anyhow::Resul
         );
     }
     let sources = sources(&args.sources)?;
-    let selection = selection(args)?;
+    let selection = selection(&args.selection)?;
+    if args.digests.public_keys.is_some() && !args.verify_digests {
+        return Err(Usage::new("--public-keys: is of use with --verify-digests only").into());
+    }
+    if args.verify_digests {
+        verify::check_sources(&sources)?;
+    }
     let (seen, elapsed) = ingest(context, &sources, &selection).await?;
+    let checked = if args.verify_digests {
+        Some(verify::verify(context, &sources, &args.digests, &selection).await?)
+    } else {
+        None
+    };
     let mut out = exit::stdout();
-    let summary = Summary::new(&seen, elapsed);
+    let mut summary = Summary::new(&seen, elapsed);
+    summary.digests = checked.as_ref().map(verify::Outcome::as_json);
     if context.format() == Format::Table {
         write_summary(&mut out, &summary)?;
+        if let Some(checked) = &checked {
+            checked.write_words(&mut out)?;
+        }
     } else {
         serde_json::to_writer(&mut out, &summary)?;
         writeln!(out)?;
     }
     out.flush()?;
+    if checked.is_some_and(|checked| !checked.is_clean()) {
+        return Ok(Exit::Findings);
+    }
     Ok(if seen.anything_rejected() { Exit::SomeRejected } else { Exit::Done })
 }
 
@@ -75,7 +96,7 @@ pub(crate) async fn ingest(
     let watch = Stopwatch::start();
     let lake = context.create_or_open_lake().await?;
     let needs_s3 = sources.iter().any(|source| matches!(source, Source::Bucket { .. }));
-    let s3 = if needs_s3 { Some(S3::from_environment().await) } else { None };
+    let s3 = if needs_s3 { Some(S3::connect(&context.s3_options()).await) } else { None };
     let settings = context.ingest_settings();
     let meter = Meter::new(context);
     let progress = Progress::new(meter.notices());
@@ -92,14 +113,14 @@ pub(crate) async fn ingest(
     Ok((progress.snapshot(), watch.elapsed()))
 }
 
-fn sources(given: &[String]) -> anyhow::Result<Vec<Source>> {
+pub(crate) fn sources(given: &[String]) -> anyhow::Result<Vec<Source>> {
     given
         .iter()
         .map(|source| Source::parse(source).map_err(|error| Usage::new(error.to_string()).into()))
         .collect()
 }
 
-fn selection(args: &args::Ingest) -> anyhow::Result<Selection> {
+pub(crate) fn selection(args: &args::SelectionFlags) -> anyhow::Result<Selection> {
     for account in &args.accounts {
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(
@@ -140,6 +161,7 @@ impl Summary {
             bytes_inflated: seen.bytes_inflated,
             lake_bytes_written: seen.lake_bytes_written,
             elapsed_seconds: elapsed.as_secs_f64(),
+            digests: None,
         }
     }
 }

@@ -2,25 +2,19 @@
 
 use std::io::Write as _;
 
-use rolecall_lake::{MaintainOptions, MaintainReport};
+use rolecall_lake::MaintainReport;
 use serde_json::json;
 
 use super::Context;
 use crate::exit::{self, Exit};
 use crate::render::Format;
-use crate::{args, clock, term};
+use crate::{args, term};
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &args::Maintain) -> anyhow::Result<Exit> {
     context.summary_format("maintain")?;
     let lake = context.open_lake().await?;
-    let options = MaintainOptions {
-        retention: args
-            .retain_days
-            .map_or(MaintainOptions::at(0).retention, |days| i64::from(days) * clock::DAY),
-        memory_bytes: usize::try_from(context.settings.memory_limit / 2).unwrap_or(usize::MAX),
-        ..MaintainOptions::at(clock::now_micros())
-    };
+    let options = context.maintain_options(args.retain_days, args.keep_days);
     let report = lake.maintain(options).await?;
     let mut out = exit::stdout();
     if context.format() == Format::Table {
@@ -44,6 +38,14 @@ fn write_words(out: &mut impl std::io::Write, report: &MaintainReport) -> std::i
             term::count(done.rows_dropped, "duplicate row"),
             term::count(done.files_vacuumed, "unused file"),
         )?;
+        if done.partitions_expired > 0 {
+            writeln!(
+                out,
+                "{table}: {} of {} expired",
+                term::count(done.rows_expired, "row"),
+                term::count(done.partitions_expired, "day"),
+            )?;
+        }
         if done.partitions_lost > 0 {
             writeln!(
                 out,
@@ -68,6 +70,9 @@ fn as_json(report: &MaintainReport) -> serde_json::Value {
             "files_replaced": done.files_replaced,
             "files_written": done.files_written,
             "rows_dropped": done.rows_dropped,
+            "partitions_expired": done.partitions_expired,
+            "files_expired": done.files_expired,
+            "rows_expired": done.rows_expired,
             "files_vacuumed": done.files_vacuumed,
             "log_versions_deleted": done.log_versions_deleted,
         });

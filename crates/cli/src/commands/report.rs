@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
 use futures::TryStreamExt as _;
-use rolecall_query::{Report, Reports};
+use rolecall_query::{Report, Reports, Session, Values};
 
 use super::Context;
 use crate::exit::{self, Exit, Usage};
@@ -43,12 +43,14 @@ async fn show(
     let session = context.session().await?;
     let now = clock::now_micros();
     let rows = session.report(report, &given, now).await.map_err(super::query_error)?;
+    let pitfall = Some(report.pitfall.clone()).filter(|note| !note.is_empty());
+    let unseen = unseen(&session).await?;
     let heading = Heading {
         title: Some(report.title.clone()),
         subtitle: Some(report.question.clone()),
         parameters: given.into_iter().collect(),
         generated_micros: Some(now),
-        notes: Some(report.pitfall.clone()).filter(|note| !note.is_empty()).into_iter().collect(),
+        notes: pitfall.into_iter().chain(unseen).collect(),
     };
     let mut out = exit::stdout();
     let stream = rows.stream.map_err(anyhow::Error::from);
@@ -57,6 +59,24 @@ async fn show(
     out.flush()?;
     context.say_rows(&summary);
     Ok(Exit::Done)
+}
+
+/// What the trails do not record, as `rolecall doctor` last saw them: no report can know of it.
+async fn unseen(session: &Session) -> anyhow::Result<Vec<String>> {
+    const LATEST: &str = "SELECT arrow_cast(trail_arn || ' does not record ' || array_to_string(not_recorded, '; ')
+                || ' (as of ' || to_char(snapshot_time, '%Y-%m-%d') || ')', 'Utf8')
+         FROM (SELECT *, row_number() OVER (PARTITION BY trail_arn ORDER BY snapshot_time DESC) AS place
+               FROM trails)
+         WHERE place = 1 AND not_recorded IS NOT NULL
+         ORDER BY trail_arn";
+    let rows = session.sql(LATEST, &Values::default()).await.map_err(super::query_error)?;
+    let batches: Vec<RecordBatch> = rows.stream.map_err(anyhow::Error::from).try_collect().await?;
+    let mut notes = Vec::new();
+    for batch in &batches {
+        let column = batch.column(0).as_string_opt::<i32>().context("read trails")?;
+        notes.extend(column.iter().flatten().map(str::to_owned));
+    }
+    Ok(notes)
 }
 
 /// What was typed, by parameter; which of them the report has, it says itself.

@@ -15,7 +15,7 @@ fn load_with(flags: &Flags, variables: &[(&str, &str)], file: &str) -> Result<Se
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(FILE_NAME), file).unwrap();
     let dir = folder.path().display().to_string();
-    load(flags, &environment(variables), folder.path())
+    load(flags, Vec::new(), &environment(variables), folder.path())
         .map(|mut settings| {
             settings.lake = settings.lake.replace(&dir, "DIR");
             settings
@@ -232,7 +232,7 @@ fn a_file_that_is_asked_for_must_be_there() {
     std::fs::write(&path, "threads = 9").unwrap();
     let other = Flags { config: Some(path), ..flags() };
     assert_eq!(load_with(&other, &[], "threads = 3").unwrap().threads, 9);
-    assert_eq!(load(&flags(), &environment(&[]), folder.path()).unwrap().lake, "./lake");
+    assert_eq!(load(&flags(), Vec::new(), &environment(&[]), folder.path()).unwrap().lake, "./lake");
 }
 
 #[test]
