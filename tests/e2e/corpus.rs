@@ -136,6 +136,29 @@ fn packing_changes_nothing() {
     assert_same_figures("packed", &found(&scratch.path("source")), &expected(&corpus, &folder));
 }
 
+#[test]
+fn regression_maintenance_changes_no_answer() {
+    let Some(corpus) = corpus("corpus, maintained") else { return };
+    let scratch = Scratch::new(Ground::Folder);
+    let lake = scratch.lake("lake");
+    lake.ingest([&corpus]).run().exits(5);
+    let answers = || {
+        let queries =
+            ["select * from assumptions", "select * from sessions", "select * from roles"];
+        lake.sql_all(&queries).into_iter().map(|rows| {
+            let mut rows: Vec<String> = rows.iter().map(|row| json!(row).to_string()).collect();
+            rows.sort();
+            rows
+        })
+    };
+    let before: Vec<_> = answers().collect();
+    assert!(before.iter().all(|rows| !rows.is_empty()));
+    lake.maintain().run().exits(0);
+    for (before, after) in before.into_iter().zip(answers()) {
+        assert_eq!(before, after);
+    }
+}
+
 /// A file's name and content, packed in one of the ways that occur.
 fn packed(number: usize, name: &str, text: Vec<u8>) -> (String, Vec<u8>) {
     const MARK: &[u8] = b"\xef\xbb\xbf";

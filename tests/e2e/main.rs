@@ -4,9 +4,10 @@
 //! any instant, two of them at once, other programs that read the tables. Every test has a fresh folder
 //! and a fresh bucket of its own, and may run beside any other.
 //!
-//! Two things may be absent, and the tests that need them say so on standard error and pass: published
-//! records (`ROLECALL_CORPUS`, or `../shared/corpus` beside the repository), and an account without
-//! privileges where the tests run as root. Python tools are installed under `target/` by the tests
+//! Three things may be absent, and the tests that need them say so on standard error and pass: published
+//! records (`ROLECALL_CORPUS`, or `../shared/corpus` beside the repository), an account without privileges
+//! where the tests run as root, and Terraform with its AWS provider (`ROLECALL_TERRAFORM_PROVIDERS`, or
+//! `/opt/tf-plugins`). Python tools are installed under `target/` by the tests
 //! themselves, from the pinned lists in `tests/tools`.
 
 #![expect(
@@ -23,10 +24,16 @@ mod support;
 mod bad_input;
 /// Exit codes, formats, settings.
 mod cli;
+/// Queues and objects: the doubles do what the emulated AWS does.
+mod conformance;
 /// Published records, held against an independent reading of them.
 mod corpus;
 /// Killed at any instant, alone and beside others; the lake equals the truth all the same.
 mod crash;
+/// What `deploy/` says and makes: linted, set up in the emulator, held against the binary.
+mod deploy;
+/// What `doctor` finds wrong, and whether doing as it says mends it.
+mod doctor;
 /// Other programs that read the tables.
 mod readers;
 /// What `ingest` takes and what it leaves out.
@@ -35,3 +42,7 @@ mod sources;
 mod tidy;
 /// Every view and report, held against the truth of generated organisations.
 mod truth;
+/// The worker: a queue to a lake, exactly once, while everything fails.
+mod worker;
+/// What digests prove of log files, and what was tampered with; days that expire.
+mod verify;

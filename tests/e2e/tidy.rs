@@ -38,7 +38,7 @@ const PURE: [(&str, &[&str]); 2] = [
             "thiserror",
         ],
     ),
-    ("rolecall-testkit", &["flate2", "rand_chacha", "serde", "serde_json"]),
+    ("rolecall-testkit", &["aws-lc-rs", "flate2", "rand_chacha", "serde", "serde_json"]),
 ];
 
 /// Dependencies that are some crates' business alone.

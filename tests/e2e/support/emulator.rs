@@ -1,4 +1,5 @@
-//! S3 on this machine: MiniStack, one per test program, a bucket of its own for each test.
+//! AWS on this machine: MiniStack, one per test program, a bucket of its own for each test; and a second one
+//! that enforces IAM, for the tests of what is deployed.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -25,9 +26,9 @@ struct Emulator {
     endpoint: String,
     client: Client,
     runtime: Runtime,
-    buckets: AtomicU32,
+    names: AtomicU32,
     /// Held, because its standard input is: see [`start`].
-    _shell: Child,
+    _shell: Option<Child>,
 }
 
 /// A bucket of one test.
@@ -37,12 +38,51 @@ pub(crate) struct Bucket {
     emulator: &'static Emulator,
 }
 
+/// The emulator that checks signatures and enforces IAM; `test` and `test` are its root's credentials.
+pub(crate) struct Enforcing(&'static Emulator);
+
+impl Enforcing {
+    pub(crate) fn start() -> Self {
+        static EMULATOR: OnceLock<Emulator> = OnceLock::new();
+        Self(EMULATOR.get_or_init(|| Emulator::start(true)))
+    }
+
+    pub(crate) fn endpoint(&self) -> &'static str {
+        &self.0.endpoint
+    }
+
+    /// A bucket that is there, with root's rights.
+    pub(crate) fn bucket(&self, name: &str) -> Bucket {
+        Bucket { name: name.to_owned(), emulator: self.0 }
+    }
+}
+
+/// Tells a test program that another one started where the emulator of that one is.
+pub(crate) const ENDPOINT_VARIABLE: &str = "ROLECALL_TEST_EMULATOR";
+
+fn emulator() -> &'static Emulator {
+    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
+    EMULATOR.get_or_init(|| match std::env::var(ENDPOINT_VARIABLE) {
+        Ok(endpoint) => Emulator::at(endpoint, None),
+        Err(_) => Emulator::start(false),
+    })
+}
+
+/// Where the emulator is: `http://` and so on.
+pub(crate) fn endpoint() -> &'static str {
+    &emulator().endpoint
+}
+
+/// A name that no other resource in the emulator has.
+pub(crate) fn fresh_name(what: &str) -> String {
+    let number = emulator().names.fetch_add(1, Ordering::Relaxed);
+    format!("{what}-{}-{number}", std::process::id())
+}
+
 /// A new, empty bucket.
 pub(crate) fn bucket() -> Bucket {
-    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
-    let emulator = EMULATOR.get_or_init(Emulator::start);
-    let number = emulator.buckets.fetch_add(1, Ordering::Relaxed);
-    let bucket = Bucket { name: format!("trail-bucket-{number}"), emulator };
+    let emulator = emulator();
+    let bucket = Bucket { name: fresh_name("trail-bucket"), emulator };
     let create = emulator.client.create_bucket().bucket(&bucket.name);
     emulator.runtime.block_on(async { create.send().await }).unwrap();
     bucket
@@ -64,6 +104,20 @@ impl Bucket {
         ]
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// For what this file has no function for.
+    pub(crate) fn client(&self) -> &Client {
+        &self.emulator.client
+    }
+
+    /// Waits for what the client was asked.
+    pub(crate) fn wait<F: Future>(&self, asked: F) -> F::Output {
+        self.emulator.runtime.block_on(asked)
+    }
+
     pub(crate) fn put(&self, objects: impl IntoIterator<Item = (String, Vec<u8>)>) {
         let uploads = objects.into_iter().map(|(key, bytes)| {
             let put = self.emulator.client.put_object().bucket(&self.name).key(key);
@@ -75,42 +129,45 @@ impl Bucket {
 }
 
 impl Emulator {
-    fn start() -> Self {
+    fn start(enforcing: bool) -> Self {
         let programs = python("emulator");
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         for _ in 0..START_ATTEMPTS {
             let folder = tempfile::tempdir().unwrap().keep();
             let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let mut shell = start(&programs.join("ministack"), address, &folder);
+            let mut shell = start(&programs.join("ministack"), address, &folder, enforcing);
             if !answers_in_time(address) {
                 drop(shell.stdin.take());
                 shell.wait().unwrap();
                 continue;
             }
-            let endpoint = format!("http://{address}");
-            let config = aws_sdk_s3::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-                .endpoint_url(&endpoint)
-                .force_path_style(true)
-                .region(Region::from_static(REGION))
-                .build();
-            return Self {
-                endpoint,
-                client: Client::from_conf(config),
-                runtime: runtime.unwrap(),
-                buckets: AtomicU32::new(0),
-                _shell: shell,
-            };
+            return Self::at(format!("http://{address}"), Some(shell));
         }
-        panic!("the S3 emulator did not start in {START_ATTEMPTS} attempts");
+        panic!("the emulator did not start in {START_ATTEMPTS} attempts");
+    }
+
+    fn at(endpoint: String, shell: Option<Child>) -> Self {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
+            .endpoint_url(&endpoint)
+            .force_path_style(true)
+            .region(Region::from_static(REGION))
+            .build();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self {
+            endpoint,
+            client: Client::from_conf(config),
+            runtime: runtime.unwrap(),
+            names: AtomicU32::new(0),
+            _shell: shell,
+        }
     }
 }
 
 /// Starts the emulator below a shell that reads from a pipe of ours. However the test program ends, a
 /// SIGKILL included, the pipe closes with it, and the shell ends the emulator and removes its folder.
-fn start(program: &Path, address: SocketAddr, folder: &Path) -> Child {
+fn start(program: &Path, address: SocketAddr, folder: &Path, enforcing: bool) -> Child {
     let watch = r#""$0" & emulator=$!; read -r _; kill "$emulator"; wait "$emulator"; rm -r "$1""#;
     Command::new("sh")
         .args(["-c", watch])
@@ -122,6 +179,7 @@ fn start(program: &Path, address: SocketAddr, folder: &Path) -> Child {
         .env("BIND_HOST", address.ip().to_string())
         .env("GATEWAY_PORT", address.port().to_string())
         .env("LOG_LEVEL", "WARNING")
+        .env("AUTH", enforcing.to_string())
         .env("TMPDIR", folder)
         .env("HOME", folder)
         .current_dir(folder)

@@ -1,10 +1,13 @@
-//! What all tests stand on: processes, lakes, organisations, Python tools, an emulated S3.
+//! What all tests stand on: processes, lakes, organisations, Python tools, an emulated AWS.
 
 mod chance;
 mod emulator;
+mod faults;
+mod http;
 mod lake;
 mod organization;
 mod process;
+mod queue;
 mod records;
 mod tools;
 
@@ -13,13 +16,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) use chance::Chance;
-pub(crate) use emulator::{Bucket, bucket};
+pub(crate) use emulator::{Bucket, ENDPOINT_VARIABLE, Enforcing, bucket, endpoint};
+pub(crate) use faults::{Call, Fault, Proxy};
+pub(crate) use http::{Answer, call};
 pub(crate) use lake::{Ground, Lake, Row, Scratch};
 pub(crate) use organization::{
     Delivered, assert_lake_equals_truth, assert_maintained_lake_equals_truth, assert_same_contents,
     contents,
 };
-pub(crate) use process::{Cmd, Run};
+pub(crate) use process::{Cmd, Run, Running};
+pub(crate) use queue::{Lying, Path as NotificationPath, TestQueue};
 pub(crate) use records::{Record, gzip, log_file, log_file_name};
 pub(crate) use tools::python;
 

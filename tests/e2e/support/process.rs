@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -119,12 +120,37 @@ impl Cmd {
     }
 }
 
-fn read_all(from: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        from.map(|mut from| from.read_to_end(&mut bytes)).transpose().unwrap();
-        bytes
-    })
+/// What a process has written so far, and the thread that goes on reading it.
+struct Output {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Output {
+    fn so_far(&self) -> Vec<u8> {
+        self.bytes.lock().unwrap().clone()
+    }
+
+    fn all(self) -> Vec<u8> {
+        self.reader.join().unwrap();
+        std::mem::take(&mut self.bytes.lock().unwrap())
+    }
+}
+
+fn read_all(from: Option<impl Read + Send + 'static>) -> Output {
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&bytes);
+    let reader = std::thread::spawn(move || {
+        let Some(mut from) = from else { return };
+        let mut some = [0; 16_384];
+        loop {
+            match from.read(&mut some).unwrap() {
+                0 => return,
+                length => kept.lock().unwrap().extend_from_slice(&some[..length]),
+            }
+        }
+    });
+    Output { bytes, reader }
 }
 
 /// A process under way.
@@ -132,11 +158,34 @@ pub(crate) struct Running {
     line: String,
     started: Instant,
     child: Child,
-    stdout: JoinHandle<Vec<u8>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Output,
+    stderr: Output,
 }
 
 impl Running {
+    /// Sends a signal, such as `TERM`, unless it has ended.
+    pub(crate) fn signal(&mut self, name: &str) {
+        if !self.has_ended() {
+            let id = self.id().to_string();
+            let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+            assert!(sent.success(), "kill -s {name} {id}");
+        }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// What it has written to standard error so far.
+    pub(crate) fn stderr_so_far(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.so_far()).into_owned()
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Run {
         let status = self.wait_until(self.started + TIME_LIMIT);
@@ -144,6 +193,12 @@ impl Running {
         let run = self.finish(status);
         assert!(!timed_out, "ran for more than {TIME_LIMIT:?}: {run}");
         run
+    }
+
+    /// Waits so long, then kills it.
+    pub(crate) fn wait_or_kill(mut self, limit: Duration) -> Run {
+        let status = self.wait_until(Instant::now() + limit);
+        self.finish(status)
     }
 
     /// Kills it at `instant` after its start, unless it has ended before.
@@ -171,8 +226,8 @@ impl Running {
             line: self.line,
             status,
             took: self.started.elapsed(),
-            stdout: self.stdout.join().unwrap(),
-            stderr: self.stderr.join().unwrap(),
+            stdout: self.stdout.all(),
+            stderr: self.stderr.all(),
         }
     }
 }

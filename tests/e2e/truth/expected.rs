@@ -283,8 +283,13 @@ impl<'a> Known<'a> {
             set(&mut row, "user_name", key.user_arn.rsplit('/').next());
             let principal = uses.iter().find_map(|seen| seen.text("/userIdentity/principalId"));
             set(&mut row, "principal_id", principal);
-            if uses.is_empty() {
-                // Changes name the user, not the ARN.
+            let named = |seen: &Seen| {
+                let arn = Some(key.user_arn.as_str());
+                seen.text("/userIdentity/arn") == arn
+                    || (!seen.failed() && seen.text("/responseElements/user/arn") == arn)
+            };
+            if !self.records.list.iter().any(named) {
+                // Changes to a key name the user, not the ARN.
                 set(&mut row, "principal_arn", Value::Null);
             }
             let days: BTreeSet<&str> = uses.iter().map(|seen| &seen.at[..10]).collect();
