@@ -42,7 +42,7 @@ mod sources;
 mod tidy;
 /// Every view and report, held against the truth of generated organisations.
 mod truth;
-/// The worker: a queue to a lake, exactly once, while everything fails.
-mod worker;
 /// What digests prove of log files, and what was tampered with; days that expire.
 mod verify;
+/// The worker: a queue to a lake, exactly once, while everything fails.
+mod worker;

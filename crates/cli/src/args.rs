@@ -15,7 +15,8 @@ use crate::settings::{Flags, GivenFlag, QueueFlags, SourceFlags, WorkerFlags};
     about,
     propagate_version = true,
     after_help = "Start with `rolecall demo`. Exit codes: 0 done, 1 failed, 2 wrong usage or settings, \
-                  3 done, and found something altered, missing or planted, 5 done, but some input was rejected (standard error says which)."
+                  3 done, and verify found something altered, missing or planted, 5 done, but some \
+                  input was rejected (standard error says which)."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -40,7 +40,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
-    let settings = settings::load(&cli.flags, cli.command.settings(), &Environment::of_process(), Path::new("."))?;
+    let settings = settings::load(
+        &cli.flags,
+        cli.command.settings(),
+        &Environment::of_process(),
+        Path::new("."),
+    )?;
     log::init(&settings, matches!(cli.command, Command::Worker(_)))?;
     for told in settings.explain() {
         tracing::debug!(setting = told.name, value = told.value, origin = %told.origin, "setting");

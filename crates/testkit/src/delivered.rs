@@ -53,7 +53,12 @@ impl<'a> Delivered<'a> {
 
     /// Whether a record held shows the unique id of the role that a session has: its own issue, a use, or
     /// any other while the name had only one.
-    pub(crate) fn shows_role_id(&self, intent: &SessionIntent, uses: &Uses, role: &RoleInfo) -> bool {
+    pub(crate) fn shows_role_id(
+        &self,
+        intent: &SessionIntent,
+        uses: &Uses,
+        role: &RoleInfo,
+    ) -> bool {
         let issue = match intent.issue {
             Issue::Act(ActIx(act)) => {
                 self.world.acts[act].copies.iter().map(|(record, _)| *record).collect()

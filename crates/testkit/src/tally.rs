@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::deliver::{Item, Plan, Planned, Trail, root};
+use crate::delivered::Delivered;
 use crate::files::not_log_files;
 use crate::inventory::{AccessKey, Account, Inventory, Role, User};
 use crate::model::{Class, Emitted, KeyIx, RecIx, SessIx, Signer, View, World};
 use crate::noise::Noise;
-use crate::delivered::Delivered;
 use crate::resolve;
 use crate::time::{HOUR, Micros, date};
 use crate::truth::{

@@ -232,7 +232,10 @@ fn a_file_that_is_asked_for_must_be_there() {
     std::fs::write(&path, "threads = 9").unwrap();
     let other = Flags { config: Some(path), ..flags() };
     assert_eq!(load_with(&other, &[], "threads = 3").unwrap().threads, 9);
-    assert_eq!(load(&flags(), Vec::new(), &environment(&[]), folder.path()).unwrap().lake, "./lake");
+    assert_eq!(
+        load(&flags(), Vec::new(), &environment(&[]), folder.path()).unwrap().lake,
+        "./lake"
+    );
 }
 
 #[test]

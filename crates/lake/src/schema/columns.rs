@@ -442,7 +442,11 @@ pub(super) static TRAILS: TableDef = TableDef {
         always("snapshot_time", Time, "When it was looked at"),
         always("snapshot_date", Date, "Day of snapshot_time (UTC); partition"),
         some("bucket", Text, "Bucket that it delivers to"),
-        some("trail_prefix", Text, "What stands before the account in its keys, with AWSLogs, without an organisation's id"),
+        some(
+            "trail_prefix",
+            Text,
+            "What stands before the account in its keys, with AWSLogs, without an organisation's id",
+        ),
         some("multi_region", Flag, "It covers all regions"),
         some("organization", Flag, "It covers all accounts of the organisation"),
         some("logging", Flag, "It was switched on"),
