@@ -85,6 +85,19 @@ office = ["203.0.113.0/24", "2001:db8::/32", "198.51.100.7"]
 endpoint = "http://127.0.0.1:9000/"
 region = "eu-west-1"
 path_style = false
+
+[source]
+role_arn = "arn:aws:iam::123456789012:role/log-reader"
+external_id = "chosen-by-us"
+
+[worker]
+queue_url = "https://sqs.eu-west-1.amazonaws.com/123456789012/rolecall"
+listen = "127.0.0.1:8080"
+batch_seconds = 30
+visibility_timeout = 120
+max_messages = 50
+maintain_hours = 6
+keep_days = 400
 "#;
     let settings = load_with(&flags(), &[], file).unwrap();
     assert_eq!(settings.lake, "DIR/data/lake", "a folder in the file is meant from the file");
@@ -98,6 +111,14 @@ path_style = false
     assert_eq!(settings.s3.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
     assert_eq!(settings.s3.region.as_deref(), Some("eu-west-1"));
     assert!(!settings.s3.path_style);
+    let role = "arn:aws:iam::123456789012:role/log-reader";
+    assert_eq!(settings.source.role_arn.as_deref(), Some(role));
+    assert_eq!(settings.source.external_id.as_deref(), Some("chosen-by-us"));
+    let worker = &settings.worker;
+    assert_eq!(worker.listen.map(|address| address.port()), Some(8080));
+    assert_eq!((worker.batch_age.as_secs(), worker.visibility_timeout.as_secs()), (30, 120));
+    assert_eq!((worker.max_messages, worker.keep_days), (50, Some(400)));
+    assert_eq!(worker.maintain_every.map(|every| every.as_secs()), Some(6 * 3_600));
     for key in FILE_KEYS {
         assert!(settings.explain().iter().any(|told| told.name == key.name), "{}", key.name);
     }
