@@ -68,7 +68,7 @@ fn fault(call: &Call, chance: &mut Chance, fetches: &mut usize) -> Option<Fault>
     }
     if call.fetches(".json.gz") {
         *fetches += 1;
-        if *fetches % STALL_EVERY == 0 {
+        if fetches.is_multiple_of(STALL_EVERY) {
             return Some(Fault::Stall(VISIBILITY + Duration::from_secs(2)));
         }
     }

@@ -2,7 +2,6 @@
 //! share a large history.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
@@ -45,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: &args::Backfill) -> anyhow::Res
         bucket,
         prefix,
         selection,
-        state_file: args.state_file.clone().map(PathBuf::from),
+        state_file: args.state_file.clone(),
         keys_per_message: KEYS_PER_MESSAGE,
         elapsed: Arc::new(move || watch.elapsed()),
         stop: stop.clone(),

@@ -189,7 +189,7 @@ async fn a_queue_that_is_busy_gets_every_message_in_the_end() {
     let calls = AtomicU32::new(0);
     queue.set_fault(Some(Arc::new(move |call| {
         let number = calls.fetch_add(1, Ordering::SeqCst);
-        (call == "send" && number % 3 == 0).then_some(QueueErrorKind::Throttled)
+        (call == "send" && number.is_multiple_of(3)).then_some(QueueErrorKind::Throttled)
     })));
     let selection =
         Selection { since: NaiveDate::from_ymd_opt(2026, 1, 4), ..Selection::default() };

@@ -21,6 +21,9 @@ const PAGE: usize = 1_000;
 pub type ObjectFault =
     Arc<dyn Fn(Object) -> BoxFuture<'static, Option<FetchFailure>> + Send + Sync>;
 
+/// An object's versions, oldest first; one without bytes is a deletion.
+type Versions = Vec<Option<Bytes>>;
+
 /// Objects in memory; clones share them.
 #[derive(Clone, Default)]
 pub struct MemoryObjects {
@@ -30,7 +33,7 @@ pub struct MemoryObjects {
 #[derive(Default)]
 struct Shared {
     /// All versions by bucket and key, the latest last; `None` marks a deletion.
-    objects: Mutex<BTreeMap<(String, String), Vec<Option<Bytes>>>>,
+    objects: Mutex<BTreeMap<(String, String), Versions>>,
     fault: Mutex<Option<ObjectFault>>,
     fetching: AtomicUsize,
     most_fetching: AtomicUsize,

@@ -222,7 +222,7 @@ async fn a_queue_that_fails_now_and_then_changes_nothing() {
     world.queue.set_fault(Some(Arc::new(move |call| {
         let number = calls.fetch_add(1, Ordering::SeqCst);
         let fails = number % 3 == 1 && (call == "delete" || call == "change_visibility");
-        fails.then_some(if number % 2 == 0 {
+        fails.then_some(if number.is_multiple_of(2) {
             QueueErrorKind::Throttled
         } else {
             QueueErrorKind::Invalid
