@@ -137,7 +137,7 @@ fn what_is_wrong_is_found_and_can_be_mended() {
 }
 
 #[test]
-fn nothing_there_is_said_and_nothing_is_made() {
+fn what_is_not_there_is_said() {
     let scratch = Scratch::new(Ground::Folder);
     let lake = scratch.path("lake").to_str().unwrap().to_owned();
     let queue = TestQueue::new(10);

@@ -60,7 +60,7 @@ const ONE_PLACE: [(&str, &str); 9] = [
     ("Utc::now", "crates/cli/src/clock.rs"),
     ("Local::now", "crates/cli/src/clock.rs"),
     ("deltalake", "crates/lake/src/"),
-    ("aws_sdk_sqs", "crates/ingest/src/"),
+    ("aws_sdk_sqs", "crates/ingest/src/queue/sqs.rs"),
     ("aws_sdk_s3", "crates/ingest/src/"),
 ];
 

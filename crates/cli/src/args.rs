@@ -222,7 +222,7 @@ pub(crate) struct Maintain {
     #[arg(long, value_name = "N")]
     pub(crate) retain_days: Option<u16>,
     /// Let rows expire that are older than so many days before today (UTC); which log files they came in
-    /// stays known, and one that comes late is ingested and goes with the next maintenance [default: keep all]
+    /// stays known, and one that comes late is ingested and goes with the next maintenance [default: ROLECALL_KEEP_DAYS, else keep all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep_days: Option<u32>,
 }

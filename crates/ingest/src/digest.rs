@@ -12,7 +12,7 @@
 
 mod error;
 mod format;
-mod hash;
+pub(crate) mod hash;
 mod keys;
 mod s3;
 mod store;

@@ -96,7 +96,7 @@ pub struct Diagnosis {
 
 /// Looks at trail, bucket, queue and notification.
 pub async fn examine(request: &Request, queue: Option<&dyn Queue>) -> Diagnosis {
-    let own = S3::from_environment().await;
+    let own = S3::connect(&S3Options::default()).await;
     let reading = S3::connect(&request.s3).await;
     let mut diagnosis = Diagnosis::default();
     if let Some(check) = credentials(own.config()).await {

@@ -1,7 +1,7 @@
 //! What a store of objects does: S3 as the emulator has it, and the double.
 
 use rolecall_ingest::objects::{ListRequest, MemoryObjects, Object, Objects, Page};
-use rolecall_ingest::{FetchFailure, IngestError, S3};
+use rolecall_ingest::{FetchFailure, IngestError, S3, S3Options};
 
 use super::{wait, with_emulator};
 use crate::support::{Bucket, bucket};
@@ -31,7 +31,7 @@ impl Emulated {
         let versioning = VersioningConfiguration::builder().status(enabled).build();
         let put = bucket.client().put_bucket_versioning().bucket(bucket.name());
         put.versioning_configuration(versioning).send().await.unwrap();
-        Self { s3: S3::from_environment().await, bucket }
+        Self { s3: S3::connect(&S3Options::default()).await, bucket }
     }
 }
 

@@ -34,7 +34,6 @@ pub(crate) async fn run(context: &Context, args: &args::Doctor) -> anyhow::Resul
     let diagnosis = examine(&request, queue).await;
     checks.extend(diagnosis.checks.iter().cloned());
     let diagnosis = Diagnosis { checks, ..diagnosis };
-    keep(context, &diagnosis.trails).await?;
     let mut out = exit::stdout();
     if context.format() == Format::Table {
         write_words(context, &mut out, &diagnosis)?;
@@ -42,6 +41,8 @@ pub(crate) async fn run(context: &Context, args: &args::Doctor) -> anyhow::Resul
         writeln!(out, "{}", json!({ "checks": diagnosis.checks, "trails": diagnosis.trails }))?;
     }
     out.flush()?;
+    // Last, so that a lake that refuses does not keep anybody from reading what is wrong.
+    keep(context, &diagnosis.trails).await?;
     let failed = diagnosis.checks.iter().any(|check| check.outcome == Outcome::Failed);
     Ok(if failed { Exit::Failed } else { Exit::Done })
 }

@@ -14,7 +14,8 @@ use crate::{args, term};
 pub(crate) async fn run(context: &Context, args: &args::Maintain) -> anyhow::Result<Exit> {
     context.summary_format("maintain")?;
     let lake = context.open_lake().await?;
-    let options = context.maintain_options(args.retain_days, args.keep_days);
+    let keep_days = args.keep_days.or(context.settings.worker.keep_days);
+    let options = context.maintain_options(args.retain_days, keep_days);
     let report = lake.maintain(options).await?;
     let mut out = exit::stdout();
     if context.format() == Format::Table {

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{End, Origin, Stages, ToRead, Trouble, Watch};
 use crate::IngestError;
+use crate::digest::hash::hex;
 use crate::layout::Layout;
 use crate::objects::{Fetched, Objects};
 use crate::source::{self, Candidate, Place};
@@ -220,13 +221,4 @@ fn warn_of_other_content(candidate: &Candidate, fetched: &Fetched) {
 fn days(date: Option<NaiveDate>) -> Option<i32> {
     let epoch = NaiveDate::default();
     Some(date?.num_days_from_ce() - epoch.num_days_from_ce())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

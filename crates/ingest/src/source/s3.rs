@@ -62,13 +62,8 @@ struct Shared {
 impl S3 {
     /// Configured as the AWS SDKs are: environment, profile, instance or task role; honours
     /// `AWS_ENDPOINT_URL`. Custom endpoints are asked in path style, because few resolve a host name for
-    /// every bucket.
-    pub async fn from_environment() -> Self {
-        Self::connect(&S3Options::default()).await
-    }
-
-    /// The same, with a role if `options` name one. The role is assumed when it is first needed, and again
-    /// before its credentials end.
+    /// every bucket. A role that `options` name is assumed when it is first needed, and again before its
+    /// credentials end.
     pub async fn connect(options: &S3Options) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
