@@ -1,7 +1,7 @@
 //! The stages that turn objects and files into batches, shared by `ingest` and the worker.
 //!
 //! ```text
-//! candidates ──▶ fetch, identify (many at once) ──▶ read (a thread each) ──▶ open batches ──▶ commit
+//! candidates ──▶ fetch, identify (many at once) ──▶ read, and encode what is full (a thread each) ──▶ commit
 //! ```
 //!
 //! Every queue is short, so that a slow step holds up the ones before it instead of filling memory: at most
@@ -10,7 +10,7 @@
 //!
 //! Each file ends exactly once, with an [`End`]; whoever watches knows then what became of it. What that
 //! means for a message or a count is not known here. Batches are committed by whoever started the stages,
-//! with [`Ready::commit`].
+//! with [`Full::commit`].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use rolecall_events::rows::Account;
 use rolecall_events::{Limits, Reader};
-use rolecall_lake::{Batch, CommitReport, FileOutcome, LakeError, LogFileMeta, Pushed, Writer};
+use rolecall_lake::{
+    Batch, CommitReport, EncodedBatch, FileOutcome, LakeError, LogFileMeta, Pushed, Writer,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -102,7 +104,7 @@ pub(crate) struct Pipeline {
     tasks: JoinSet<Result<(), IngestError>>,
     /// Batches that readers still add to.
     pub(crate) open: Arc<Open>,
-    full: mpsc::Receiver<Ready>,
+    full: mpsc::Receiver<Full>,
 }
 
 impl Pipeline {
@@ -115,7 +117,7 @@ impl Pipeline {
     ) -> Self {
         let readers = stages.readers.max(1);
         let (fetched, to_read) = async_channel::bounded::<ToRead>(readers);
-        let (ready, full) = mpsc::channel::<Ready>(1);
+        let (sender, full) = mpsc::channel::<Full>(1);
         let open = Arc::new(Open::new(match stages.trouble {
             Trouble::EndsTheRun => readers,
             Trouble::EndsTheFile => 1,
@@ -136,7 +138,7 @@ impl Pipeline {
                 batch_rows: stages.batch_rows / readers,
                 watch: Arc::clone(watch),
                 open: Arc::clone(&open),
-                ready: ready.clone(),
+                full: sender.clone(),
             };
             let to_read = to_read.clone();
             tasks.spawn_blocking(move || reading.run(&to_read));
@@ -145,12 +147,12 @@ impl Pipeline {
     }
 
     /// The next batch that is full; none when the readers have ended.
-    pub(crate) async fn next_full(&mut self) -> Option<Ready> {
+    pub(crate) async fn next_full(&mut self) -> Option<Full> {
         self.full.recv().await
     }
 
     /// The batches that are full, for a task of their own.
-    pub(crate) fn take_full(&mut self) -> mpsc::Receiver<Ready> {
+    pub(crate) fn take_full(&mut self) -> mpsc::Receiver<Full> {
         std::mem::replace(&mut self.full, mpsc::channel(1).1)
     }
 
@@ -237,7 +239,7 @@ struct Reading {
     batch_rows: usize,
     watch: Arc<dyn Watch>,
     open: Arc<Open>,
-    ready: mpsc::Sender<Ready>,
+    full: mpsc::Sender<Full>,
 }
 
 impl Reading {
@@ -246,14 +248,16 @@ impl Reading {
             let mut ready = self.open.take();
             let origin = self.read(file, &mut ready);
             let batch = &ready.batch;
-            let full = batch.is_full()
+            let is_full = batch.is_full()
                 || batch.bytes_estimate() >= self.batch_bytes
                 || batch.rows() >= self.batch_rows;
-            if full {
+            if is_full {
                 self.open.forget();
                 self.watch.waits(&origin);
+                // Here and not where batches are committed: those go one after the other, readers not.
+                let full = ready.encode().map_err(|broken| broken.error)?;
                 // Nobody takes batches any more: the run is over.
-                if self.ready.blocking_send(ready).is_err() {
+                if self.full.blocking_send(full).is_err() {
                     return Ok(());
                 }
             } else {
@@ -323,14 +327,36 @@ pub(crate) struct Broken {
 }
 
 impl Ready {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+    /// Closes the batch. Blocks for as long as encoding its rows takes.
+    pub(crate) fn encode(self) -> Result<Full, Broken> {
+        let Self { batch, files, duplicates } = self;
+        match EncodedBatch::new(batch) {
+            Ok(batch) => Ok(Full { batch, files, duplicates }),
+            Err(error) => Err(Broken { origins: origins_of(files, duplicates), error }),
+        }
     }
 
+    /// Closes batches side by side, on threads that may block.
+    pub(crate) fn encode_all(batches: Vec<Self>) -> JoinSet<Result<Full, Broken>> {
+        let mut encoding = JoinSet::new();
+        for batch in batches {
+            encoding.spawn_blocking(move || batch.encode());
+        }
+        encoding
+    }
+}
+
+/// A batch that no file is added to any more, encoded.
+pub(crate) struct Full {
+    batch: EncodedBatch,
+    files: Vec<ReadFile>,
+    duplicates: Vec<Origin>,
+}
+
+impl Full {
     /// The files, where the batch is given up.
     pub(crate) fn into_origins(self) -> Vec<Origin> {
-        let origins = self.files.into_iter().map(|file| file.origin);
-        origins.chain(self.duplicates).collect()
+        origins_of(self.files, self.duplicates)
     }
 
     /// Makes the batch durable, and tells `watch` how each of its files ended. After a failure nobody is
@@ -340,11 +366,10 @@ impl Ready {
         writer: &mut Writer,
         watch: &dyn Watch,
     ) -> Result<CommitReport, Broken> {
-        let mut report = match writer.commit(self.batch).await {
+        let mut report = match writer.commit_encoded(self.batch).await {
             Ok(report) => report,
             Err(error) => {
-                let origins = self.files.into_iter().map(|file| file.origin);
-                return Err(Broken { origins: origins.chain(self.duplicates).collect(), error });
+                return Err(Broken { origins: origins_of(self.files, self.duplicates), error });
             }
         };
         let outcomes = std::mem::take(&mut report.files);
@@ -362,4 +387,8 @@ impl Ready {
         }
         Ok(report)
     }
+}
+
+fn origins_of(files: Vec<ReadFile>, duplicates: Vec<Origin>) -> Vec<Origin> {
+    files.into_iter().map(|file| file.origin).chain(duplicates).collect()
 }

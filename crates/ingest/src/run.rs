@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::objects::Objects;
-use crate::pipeline::{End, Members, Origin, Pipeline, Ready, Stages, Trouble, Watch};
+use crate::pipeline::{End, Full, Members, Origin, Pipeline, Ready, Stages, Trouble, Watch};
 use crate::source::{self, Candidate};
 use crate::{IngestError, Progress, S3, Selection, Source};
 
@@ -81,7 +81,9 @@ pub async fn ingest(
     while let Some(batch) = pipeline.next_full().await {
         commit(batch, &mut writer, watch.as_ref(), progress).await?;
     }
-    for batch in pipeline.open.drain() {
+    let mut last = Ready::encode_all(pipeline.open.drain());
+    while let Some(batch) = last.join_next().await {
+        let batch = batch.map_err(IngestError::stopped)?.map_err(|broken| broken.error)?;
         commit(batch, &mut writer, watch.as_ref(), progress).await?;
     }
     while let Some(task) = listing.join_next().await {
@@ -91,7 +93,7 @@ pub async fn ingest(
 }
 
 async fn commit(
-    batch: Ready,
+    batch: Full,
     writer: &mut Writer,
     watch: &dyn Watch,
     progress: &Progress,

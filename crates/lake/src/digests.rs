@@ -232,8 +232,7 @@ impl Lake {
             }
             let rows = rows(&fresh)?;
             self.hook().before(Action::Write, TABLE);
-            let all = vec![true; fresh.len()];
-            let encoded = tokio::task::spawn_blocking(move || encode(&rows, &all))
+            let encoded = tokio::task::spawn_blocking(move || encode(&rows))
                 .await
                 .map_err(|error| LakeError::bug("encode digest results", error))??;
             let adds = store.put_files(encoded).await?;

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, UInt32Array};
 use arrow::compute::{
-    SortColumn, SortOptions, filter_record_batch, lexsort_to_indices, max, max_string, min,
-    min_string, take_record_batch,
+    SortColumn, SortOptions, lexsort_to_indices, max, max_string, min, min_string,
+    take_record_batch,
 };
 use arrow::datatypes::{DataType, Date32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use bytes::Bytes;
@@ -197,27 +197,17 @@ pub(crate) struct EncodedFile {
     pub(crate) bytes: Bytes,
 }
 
-/// The rows whose file is `wanted`, as one sorted Parquet file per partition. Blocks: run it where
-/// that is fine.
-pub(crate) fn encode(rows: &TableRows, wanted: &[bool]) -> Result<Vec<EncodedFile>> {
-    let table = rows.table;
-    let failed = |error| LakeError::bug(format!("sort rows of {table}"), error);
-    let keep: BooleanArray =
-        rows.files.iter().map(|&file| wanted.get(file as usize).copied()).collect();
-    let kept;
-    let batch = if keep.true_count() == rows.batch.num_rows() {
-        &rows.batch
-    } else {
-        kept = filter_record_batch(&rows.batch, &keep).map_err(failed)?;
-        &kept
-    };
+/// The rows as one sorted Parquet file per partition. Blocks: run it where that is fine.
+pub(crate) fn encode(rows: &TableRows) -> Result<Vec<EncodedFile>> {
+    let TableRows { table, batch, .. } = rows;
     if batch.num_rows() == 0 {
         return Ok(Vec::new());
     }
-    let sorted = take_record_batch(batch, &sort_order(table.def(), batch)?).map_err(failed)?;
+    let sorted = take_record_batch(batch, &sort_order(table.def(), batch)?)
+        .map_err(|error| LakeError::bug(format!("sort rows of {table}"), error))?;
     let mut encoded = Vec::new();
     for (partition, slice) in split_by_partition(table.def(), &sorted)? {
-        encoded.push(encode_partition(table, partition, slice)?);
+        encoded.push(encode_partition(*table, partition, slice)?);
     }
     Ok(encoded)
 }

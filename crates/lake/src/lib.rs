@@ -45,4 +45,4 @@ pub use rows::{Batch, ContentHash, FileStatus, LogFileId, LogFileMeta, Pushed};
 pub use schema::{Table, TableDef};
 pub use step::{OnStep, Step};
 pub use trails::TrailSnapshot;
-pub use writer::{CommitReport, FileOutcome, Membership, Writer, WriterOptions};
+pub use writer::{CommitReport, EncodedBatch, FileOutcome, Membership, Writer, WriterOptions};

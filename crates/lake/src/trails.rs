@@ -69,7 +69,7 @@ impl Lake {
                 .end_row(number);
         }
         let rows = rows.finish()?;
-        let adds = store.put_files(encode(&rows, &vec![true; trails.len()])?).await?;
+        let adds = store.put_files(encode(&rows)?).await?;
         let batch = Uuid::new_v4().to_string();
         let version = store.files_snapshot().await?.version();
         let mut cursor = Cursor { store: store.clone(), version };

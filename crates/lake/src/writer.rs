@@ -19,9 +19,11 @@ use crate::schema::Table;
 use crate::state::{LakeState, data_index};
 use crate::step::Hook;
 
+pub use self::encoded::EncodedBatch;
 use self::work::Work;
 
 mod commit;
+mod encoded;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -165,16 +167,27 @@ impl Writer {
     /// After an error, some tables may hold the batch's rows and others not. Committing the same
     /// files again, by this writer or any other, completes them without doubling a row.
     pub async fn commit(&mut self, batch: Batch) -> Result<CommitReport> {
+        let encoded = tokio::task::spawn_blocking(move || EncodedBatch::new(batch)).await;
+        let encoded = encoded.map_err(|error| LakeError::bug("encode a batch", error))?;
+        self.commit_encoded(encoded?).await
+    }
+
+    /// Makes a batch durable whose rows are encoded already; see [`Writer::commit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::commit`].
+    pub async fn commit_encoded(&mut self, batch: EncodedBatch) -> Result<CommitReport> {
         if batch.files() > Batch::MAX_FILES {
             return Err(LakeError::BatchTooLarge { files: batch.files(), limit: Batch::MAX_FILES });
         }
-        if batch.is_empty() {
+        if batch.files() == 0 {
             return Ok(CommitReport::default());
         }
-        let mut work = Work::new(batch, &self.state.ledger.hasher)?;
+        let mut work = Work::new(batch, &self.state.ledger.hasher);
         self.state.read_on().await?;
         self.judge(&mut work).await?;
-        let mut staged = self.stage_all(&work).await?;
+        let mut staged = self.stage_all(&mut work).await?;
         for table in Table::DATA {
             let own = staged[data_index(table)].take();
             if let Err(error) = self.commit_table(&mut work, table, own).await {

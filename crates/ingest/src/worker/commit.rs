@@ -6,7 +6,8 @@ use rolecall_lake::{Lake, LakeError, Writer, WriterOptions};
 use tokio::sync::{Mutex, Notify, mpsc};
 
 use super::events::{Event, Reporter};
-use crate::pipeline::{Broken, Open, Ready};
+use crate::IngestError;
+use crate::pipeline::{Broken, Full, Open, Ready};
 use crate::queue::{Elapsed, Wall};
 
 /// The writer, or none while the lake could not be opened.
@@ -17,7 +18,7 @@ pub(super) struct Committer {
     pub(super) options: WriterOptions,
     pub(super) writer: Slot,
     pub(super) open: Arc<Open>,
-    pub(super) full: mpsc::Receiver<Ready>,
+    pub(super) full: mpsc::Receiver<Full>,
     pub(super) flush: Arc<Notify>,
     pub(super) reporter: Reporter,
     pub(super) now: Wall,
@@ -26,16 +27,20 @@ pub(super) struct Committer {
 
 impl Committer {
     /// Commits what is full, and what is open when asked to. Ends only with the worker.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self) -> Result<(), IngestError> {
         loop {
             tokio::select! {
-                Some(ready) = self.full.recv() => self.commit(ready).await,
+                Some(full) = self.full.recv() => self.commit(full).await,
                 () = self.flush.notified() => {
-                    while let Ok(ready) = self.full.try_recv() {
-                        self.commit(ready).await;
+                    let mut open = Ready::encode_all(self.open.drain());
+                    while let Ok(full) = self.full.try_recv() {
+                        self.commit(full).await;
                     }
-                    for ready in self.open.drain() {
-                        self.commit(ready).await;
+                    while let Some(encoded) = open.join_next().await {
+                        match encoded.map_err(IngestError::stopped)? {
+                            Ok(full) => self.commit(full).await,
+                            Err(broken) => self.broken(broken),
+                        }
                     }
                     self.reporter.send(Event::Flushed);
                 }
@@ -43,20 +48,17 @@ impl Committer {
         }
     }
 
-    async fn commit(&self, ready: Ready) {
-        if ready.is_empty() {
-            return;
-        }
+    async fn commit(&self, full: Full) {
         let started = (self.elapsed)();
         let mut slot = self.writer.lock().await;
         let mut writer = match slot.take() {
             Some(writer) => writer,
             None => match self.lake.writer(self.options.clone()).await {
                 Ok(writer) => writer,
-                Err(error) => return self.broken(Broken { origins: ready.into_origins(), error }),
+                Err(error) => return self.broken(Broken { origins: full.into_origins(), error }),
             },
         };
-        match ready.commit(&mut writer, &self.reporter).await {
+        match full.commit(&mut writer, &self.reporter).await {
             Ok(report) => {
                 *slot = Some(writer);
                 drop(slot);

@@ -53,7 +53,7 @@ pub(super) struct Running {
     pub(super) feed: Option<mpsc::Sender<Candidate>>,
     pipeline: Pipeline,
     /// The committer and the probes.
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Result<(), IngestError>>,
     events: mpsc::UnboundedReceiver<Event>,
     reporter: Reporter,
     flush: Arc<Notify>,
@@ -211,7 +211,7 @@ impl Running {
             told = self.acks.next() => Next::Told(told),
             result = self.pipeline.join(), if stages_run => Next::StagesEnded(result),
             Some(ended) = self.tasks.join_next() => {
-                Next::TaskEnded(ended.map_err(IngestError::stopped))
+                Next::TaskEnded(ended.unwrap_or_else(|error| Err(IngestError::stopped(error))))
             }
             _ = tick.tick() => Next::Tick,
         }
@@ -235,6 +235,7 @@ impl Running {
                 self.tasks.spawn(async move {
                     let answer = commit::probe(&lake, options, &slot).await;
                     reporter.send(Event::Probed(Refuser::Lake, answer.map_err(Into::into)));
+                    Ok(())
                 });
             }
             Probe::Object(object) => {
@@ -244,6 +245,7 @@ impl Running {
                 self.tasks.spawn(async move {
                     let answer = ask(objects.as_ref(), &object, cap).await;
                     reporter.send(Event::Probed(Refuser::Source, answer));
+                    Ok(())
                 });
             }
         }

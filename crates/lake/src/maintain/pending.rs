@@ -125,7 +125,7 @@ async fn write_entries(
         ledger(&mut rows, &meta, &entry, number);
     }
     lake.hook().before(Action::Write, table);
-    let encoded = encode(&rows.finish()?, &vec![true; files.len()])?;
+    let encoded = encode(&rows.finish()?)?;
     let written = lake.store(table).put_files(encoded).await?;
     lake.hook().after(Action::Write, table);
     Ok(written)

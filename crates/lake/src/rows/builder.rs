@@ -1,9 +1,10 @@
 //! Rows of one table, appended column by column straight into Arrow builders.
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Int64Builder, ListBuilder, MapBuilder, MapFieldNames,
-    RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BooleanArray, BooleanBuilder, Date32Builder, Int64Builder, ListBuilder, MapBuilder,
+    MapFieldNames, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
+use arrow::compute::filter_record_batch;
 use std::sync::Arc;
 
 use crate::error::{LakeError, Result};
@@ -197,4 +198,22 @@ pub(crate) struct TableRows {
     pub(crate) batch: RecordBatch,
     /// For each row, the position of its file in the batch.
     pub(crate) files: Vec<u32>,
+}
+
+impl TableRows {
+    /// Whether the file of every row is `wanted`.
+    pub(crate) fn are_all_of(&self, wanted: &[bool]) -> bool {
+        wanted.iter().all(|wanted| *wanted)
+            || self.files.iter().all(|&file| wanted.get(file as usize) == Some(&true))
+    }
+
+    /// The rows whose file is `wanted`.
+    pub(crate) fn only(&self, wanted: &[bool]) -> Result<Self> {
+        let is_wanted = |file: u32| wanted.get(file as usize) == Some(&true);
+        let keep: BooleanArray = self.files.iter().map(|&file| Some(is_wanted(file))).collect();
+        let batch = filter_record_batch(&self.batch, &keep)
+            .map_err(|error| LakeError::bug(format!("choose rows of {}", self.table), error))?;
+        let files = self.files.iter().copied().filter(|&file| is_wanted(file)).collect();
+        Ok(Self { table: self.table, batch, files })
+    }
 }

@@ -1,9 +1,11 @@
 //! The steps of one commit.
 
+use std::sync::Arc;
+
 use crate::error::{Kind, LakeError, Result};
-use crate::files::{NewFile, encode};
+use crate::files::{EncodedFile, NewFile, encode};
 use crate::log::{Draft, LogEntry, NamedFile};
-use crate::rows::FileStatus;
+use crate::rows::{FileStatus, TableRows};
 use crate::schema::Table;
 use crate::state::data_index;
 use crate::step::Action;
@@ -91,8 +93,8 @@ impl Writer {
     }
 
     /// Writes the Parquet files of all data tables side by side.
-    pub(super) async fn stage_all(&self, work: &Work) -> Result<[Option<Staged>; 3]> {
-        let stage = |table: Table| {
+    pub(super) async fn stage_all(&self, work: &mut Work) -> Result<[Option<Staged>; 3]> {
+        let mut stage = |table: Table| {
             let open = &self.state.data[data_index(table)].open;
             let wanted: Vec<bool> = work
                 .files
@@ -104,15 +106,17 @@ impl Writer {
                     _ => false,
                 })
                 .collect();
+            let encoded = work.take_encoded(table, &wanted);
+            let rows = work.rows(table);
             async move {
                 if wanted.contains(&true) {
-                    self.stage(work, table, wanted).await.map(Some)
+                    self.stage(rows, encoded, wanted).await.map(Some)
                 } else {
                     Ok(None)
                 }
             }
         };
-        let [first, second, third] = Table::DATA.map(stage);
+        let [first, second, third] = Table::DATA.map(&mut stage);
         let (first, second, third) = tokio::join!(first, second, third);
         match (first, second, third) {
             (Ok(first), Ok(second), Ok(third)) => Ok([first, second, third]),
@@ -140,15 +144,20 @@ impl Writer {
         }
     }
 
-    async fn stage(&self, work: &Work, table: Table, wanted: Vec<bool>) -> Result<Staged> {
+    async fn stage(
+        &self,
+        rows: Arc<TableRows>,
+        encoded: Option<Vec<EncodedFile>>,
+        wanted: Vec<bool>,
+    ) -> Result<Staged> {
+        let table = rows.table;
         let store = &self.state.data[data_index(table)].cursor.store;
-        let rows = work.rows(table);
         self.hook.before(Action::Write, table);
-        let (encoded, wanted) =
-            tokio::task::spawn_blocking(move || (encode(&rows, &wanted), wanted))
-                .await
-                .map_err(|error| LakeError::bug(format!("encode rows of {table}"), error))?;
-        let files = store.put_files(encoded?).await?;
+        let (encoded, wanted) = match encoded {
+            Some(encoded) => (encoded, wanted),
+            None => blocking(table, move || Ok((encode(&rows.only(&wanted)?)?, wanted))).await?,
+        };
+        let files = store.put_files(encoded).await?;
         self.hook.after(Action::Write, table);
         Ok(Staged { wanted, files })
     }
@@ -176,7 +185,7 @@ impl Writer {
             }
             let current = match staged.take() {
                 Some(current) => current,
-                None => self.stage(work, table, wanted).await?,
+                None => self.stage(work.rows(table), None, wanted).await?,
             };
             let current = staged.insert(current);
             let files = files_of(work, current);
@@ -317,10 +326,7 @@ impl Writer {
         let table = Table::LogFiles;
         let rows = work.ledger_rows(self.options.parser_version)?;
         self.hook.before(Action::Write, table);
-        let all = vec![true; work.files.len()];
-        let encoded = tokio::task::spawn_blocking(move || encode(&rows, &all))
-            .await
-            .map_err(|error| LakeError::bug(format!("encode rows of {table}"), error))??;
+        let encoded = blocking(table, move || encode(&rows)).await?;
         let files = self.store(table).put_files(encoded).await?;
         self.hook.after(Action::Write, table);
         Ok(files)
@@ -383,6 +389,15 @@ impl Writer {
             Err(error) => tracing::warn!(%table, version, %error, "left out a checkpoint"),
         }
     }
+}
+
+/// Encodes where that may take its time.
+async fn blocking<T: Send + 'static>(
+    table: Table,
+    encode: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let encoded = tokio::task::spawn_blocking(encode).await;
+    encoded.map_err(|error| LakeError::bug(format!("encode rows of {table}"), error))?
 }
 
 fn note_files(work: &mut Work, table: Table, version: u64, files: &[NewFile]) {

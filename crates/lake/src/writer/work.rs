@@ -5,16 +5,16 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::files::EncodedFile;
 use crate::ledger::{FileHasher, FileKey};
 use crate::log::{NamedFile, TableSet};
 use crate::rows::{
-    Batch, BatchFile, FileAccount, FileStatus, LedgerRow, ReadOutcome, TableBuilder, TableRows,
-    ledger,
+    BatchFile, FileAccount, FileStatus, LedgerRow, ReadOutcome, TableBuilder, TableRows, ledger,
 };
 use crate::schema::Table;
 use crate::state::data_index;
 
-use super::{CommitReport, FileOutcome};
+use super::{CommitReport, EncodedBatch, FileOutcome};
 
 /// What is to be done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,16 +50,17 @@ pub(super) struct Work {
     pub(super) batch_id: String,
     pub(super) files: Vec<WorkFile>,
     rows: [Arc<TableRows>; 3],
+    /// All rows of each table as Parquet, until they are put or turn out not to be what is wanted.
+    encoded: [Option<Vec<EncodedFile>>; 3],
     pub(super) report: CommitReport,
     /// When the batch's last file was read: the time that its commits carry.
     pub(super) now_millis: i64,
 }
 
 impl Work {
-    pub(super) fn new(batch: Batch, hasher: &FileHasher) -> Result<Self> {
-        let (builders, files) = batch.into_parts();
+    pub(super) fn new(batch: EncodedBatch, hasher: &FileHasher) -> Self {
+        let EncodedBatch { files, rows, encoded } = batch;
         let now_micros = files.iter().map(|file| file.meta.ingested_at).max().unwrap_or(0);
-        let [credential_events, iam_changes, activity] = builders;
         let files = files.into_iter().map(|file| {
             let verdict = match file.outcome {
                 ReadOutcome::Read(_) => Verdict::Write { held_by: TableSet::default() },
@@ -67,21 +68,28 @@ impl Work {
             };
             WorkFile { key: hasher.key(&file.meta.log_file), file, verdict }
         });
-        Ok(Self {
+        Self {
             batch_id: Uuid::new_v4().to_string(),
             files: files.collect(),
-            rows: [
-                Arc::new(credential_events.finish()?),
-                Arc::new(iam_changes.finish()?),
-                Arc::new(activity.finish()?),
-            ],
+            rows,
+            encoded: encoded.map(Some),
             report: CommitReport::default(),
             now_millis: now_micros.div_euclid(1_000),
-        })
+        }
     }
 
     pub(super) fn rows(&self, table: Table) -> Arc<TableRows> {
         Arc::clone(&self.rows[data_index(table)])
+    }
+
+    /// What the batch was encoded to, if these are all of the files that have rows; once.
+    pub(super) fn take_encoded(
+        &mut self,
+        table: Table,
+        wanted: &[bool],
+    ) -> Option<Vec<EncodedFile>> {
+        let encoded = self.encoded[data_index(table)].take()?;
+        self.rows(table).are_all_of(wanted).then_some(encoded)
     }
 
     /// The files that the ledger is to get, with the status that it gets.
