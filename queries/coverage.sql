@@ -11,7 +11,8 @@
 --   account_id: account
 --   aws_region: region
 --   day: day of delivery (UTC)
---   state: HELD; PARTIAL (something was rejected, refused or not read to the end); NO_EVIDENCE (no log file: the region may
+--   state: HELD; PARTIAL (something was rejected, refused or not read to the end); EXPIRED (the log files were read, but
+--     the rows of that day were not to be kept longer: maintain --keep-days); NO_EVIDENCE (no log file: the region may
 --     have been quiet, or the files may be missing; only digest files can tell)
 --   files: log files read
 --   records: records in them, as delivered
@@ -87,6 +88,7 @@ SELECT
     day,
     CASE
         WHEN files IS NULL THEN 'NO_EVIDENCE'
+        WHEN expired THEN 'EXPIRED'
         WHEN rejected > 0 OR refused_files > 0 OR pending_files > 0 THEN 'PARTIAL'
         ELSE 'HELD'
     END AS state,

@@ -20,6 +20,8 @@
 --     per trail; "" where a file lay in no such folder
 --   several_trails: whether more than one trail delivered this account, region and day: counts of records are
 --     then of deliveries, not of events
+--   expired: whether rows of that day may be gone because they were not to be kept longer (maintain --keep-days): the
+--     log files are known, what they held is not
 
 WITH told AS (
     SELECT
@@ -55,6 +57,7 @@ SELECT
     sum(CASE WHEN delivered_at > first_event_time + INTERVAL '3 hours' THEN 1 ELSE 0 END) AS late_files,
     max(to_unixtime(delivered_at) - to_unixtime(first_event_time)) AS max_delivery_lag_seconds,
     array_sort(array_agg(DISTINCT coalesce(trail_prefix, ''))) AS trail_prefixes,
-    count(DISTINCT concat_ws('/', bucket, trail_prefix)) > 1 AS several_trails
+    count(DISTINCT concat_ws('/', bucket, trail_prefix)) > 1 AS several_trails,
+    coalesce(day < (SELECT expired_before FROM retention), false) AS expired
 FROM files
 GROUP BY account_id, aws_region, day

@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
+use arrow::array::{ArrayRef, Date32Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::TableProvider;
-use datafusion::datasource::ViewTable;
+use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::prelude::SessionContext;
 use futures::FutureExt;
 use include_dir::{Dir, include_dir};
@@ -67,9 +68,11 @@ const VIEWS: [&str; 4] = ["assumptions", "access_keys", "roles", "coverage"];
 pub(crate) async fn build(
     base: &SessionContext,
     tables: HashMap<String, Arc<dyn TableProvider>>,
+    expired_before: Option<i32>,
 ) -> Result<(SessionContext, Vec<Relation>), QueryError> {
     let ground = layer(base, &tables, &[])?;
-    let mut steps: Vec<(&'static str, Arc<dyn TableProvider>)> = Vec::new();
+    let mut steps: Vec<(&'static str, Arc<dyn TableProvider>)> =
+        vec![("retention", retention(expired_before)?)];
     for name in PLAIN_STEPS {
         let view = view(&ground, &step_file(name)).await?;
         ground.register_table(name, Arc::clone(&view))?;
@@ -94,6 +97,16 @@ pub(crate) async fn build(
     relations.push(sessions::relation());
     relations.sort_by(|a, b| (a.kind as u8, &a.name).cmp(&(b.kind as u8, &b.name)));
     Ok((layer(base, &tables, &views)?, relations))
+}
+
+/// A table of one row: the day before which rows may be gone because they expired, null where none are.
+fn retention(expired_before: Option<i32>) -> Result<Arc<dyn TableProvider>, QueryError> {
+    let day: ArrayRef = Arc::new(Date32Array::from(vec![expired_before]));
+    let field = Field::new("expired_before", DataType::Date32, true);
+    let schema = Arc::new(Schema::new(vec![field]));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![day])
+        .map_err(|error| QueryError::Bug(format!("table retention: {error}")))?;
+    Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
 }
 
 /// A context with the functions, the tables and `more`.

@@ -78,13 +78,22 @@ impl Session {
         tables: HashMap<String, Arc<dyn TableProvider>>,
         options: SessionOptions,
     ) -> Result<Self, QueryError> {
+        Self::with_retention(tables, None, options).await
+    }
+
+    /// As [`Session::new`]; rows of days before `expired_before`, counted since the epoch, may be gone.
+    pub async fn with_retention(
+        tables: HashMap<String, Arc<dyn TableProvider>>,
+        expired_before: Option<i32>,
+        options: SessionOptions,
+    ) -> Result<Self, QueryError> {
         for table in Table::ALL {
             if !tables.contains_key(table.name()) {
                 return Err(QueryError::MissingTable(table.name().to_owned()));
             }
         }
         let base = base_context(&options)?;
-        let (context, relations) = catalog::build(&base, tables).await?;
+        let (context, relations) = catalog::build(&base, tables, expired_before).await?;
         Ok(Self { context, relations })
     }
 
@@ -96,7 +105,7 @@ impl Session {
             let provider = provider.map_err(|error| QueryError::Lake(error.to_string()))?;
             tables.insert(table.name().to_owned(), provider);
         }
-        Self::new(tables, options).await
+        Self::with_retention(tables, reader.expired_before(), options).await
     }
 
     /// Runs a query that only reads. `values` stand for its `$name` placeholders.

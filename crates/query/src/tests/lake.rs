@@ -200,6 +200,7 @@ impl Row {
 #[derive(Debug, Default)]
 pub(crate) struct TestLake {
     rows: BTreeMap<&'static str, Vec<Row>>,
+    expired_before: Option<i32>,
     /// One per order of rows.
     sessions: OnceCell<Vec<Session>>,
 }
@@ -208,6 +209,12 @@ pub(crate) struct TestLake {
 const ORDERS: u64 = 2;
 
 impl TestLake {
+    /// Rows of days before that of `time` have expired.
+    pub(crate) fn expired_before(mut self, time: &str) -> Self {
+        self.expired_before = Some(i32::try_from(at(time) / (86_400 * MICROS)).unwrap());
+        self
+    }
+
     pub(crate) fn events(self, rows: impl IntoIterator<Item = Row>) -> Self {
         self.rows("credential_events", rows)
     }
@@ -249,7 +256,7 @@ impl TestLake {
             tables.insert(table.name().to_owned(), Arc::new(provider));
         }
         let options = SessionOptions { threads: Some(2), ..SessionOptions::default() };
-        Session::new(tables, options).await.unwrap()
+        Session::with_retention(tables, self.expired_before, options).await.unwrap()
     }
 
     /// The answer to `query`, which must be the same in every order of rows.

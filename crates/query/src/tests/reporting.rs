@@ -186,6 +186,17 @@ async fn lineage_is_found_by_session_role_and_key() {
     );
 }
 
+/// The ledger knows the log files of a day whose rows are gone: that day vouches for nothing.
+#[tokio::test]
+async fn coverage_says_which_days_have_expired() {
+    let lake = organisation().expired_before("2026-01-06T00:00:00");
+    let states = run(&lake, "coverage", &[], "day state").await;
+    assert!(states.contains("2026-01-05 | EXPIRED"), "{states}");
+    assert!(!states.contains("2026-01-05 | HELD"), "{states}");
+    let kept = organisation().expired_before("2026-01-05T00:00:00");
+    assert!(run(&kept, "coverage", &[], "day state").await.contains("2026-01-05 | HELD"));
+}
+
 #[tokio::test]
 async fn coverage_tells_quiet_from_held() {
     let note = "roles are used but none is seen being taken: does the trail record writes only, or lack us-east-1?";
