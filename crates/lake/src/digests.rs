@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -14,22 +15,17 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use uuid::Uuid;
 
+use crate::append::{Source, append};
 use crate::error::{LakeError, Result};
-use crate::files::encode;
 use crate::lake::Lake;
-use crate::log::{Cursor, Draft};
+use crate::log::Cursor;
 use crate::provider::FileEntry;
 use crate::rows::{TableBuilder, TableRows};
 use crate::schema::Table;
-use crate::step::Action;
-use crate::store::{Attempt, TableStore};
+use crate::store::TableStore;
 
 const TABLE: Table = Table::DigestResults;
-
-const MAX_ATTEMPTS: usize = 1_000;
-const MAX_FAILURES: usize = 3;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -208,77 +204,34 @@ impl Lake {
     ///
     /// Safe beside other writers of results; whoever is later sees what the other has added.
     pub async fn digest_results(&self, results: &[DigestResult]) -> Result<DigestReport> {
-        let store = self.store(TABLE);
         let Some(now) = results.iter().map(|result| result.checked_at).max() else {
             return Ok(DigestReport::default());
         };
-        let now_millis = now.div_euclid(1_000);
-        match store.snapshot().await? {
-            Some(snapshot) => store.check(&snapshot)?,
-            None => store.create(now_millis).await?,
-        }
-        let mut reader = Known::new(store.clone(), results);
-        let batch = Uuid::new_v4().to_string();
-        let mut failures = 0;
-        for _ in 0..MAX_ATTEMPTS {
-            let mut cursor = reader.read().await?;
-            let fresh = reader.fresh(results);
-            let report = DigestReport {
-                added: fresh.len() as u64,
-                known: (results.len() - fresh.len()) as u64,
-            };
-            if fresh.is_empty() {
-                return Ok(report);
-            }
-            let rows = rows(&fresh)?;
-            self.hook().before(Action::Write, TABLE);
-            let encoded = tokio::task::spawn_blocking(move || encode(&rows))
-                .await
-                .map_err(|error| LakeError::bug("encode digest results", error))??;
-            let adds = store.put_files(encoded).await?;
-            self.hook().after(Action::Write, TABLE);
-            let draft = Draft {
-                table: TABLE,
-                batch: &batch,
-                files: &[],
-                adds: &adds,
-                marks: &[],
-                now_millis,
-            };
-            self.hook().before(Action::Commit, TABLE);
-            match store.write_commit(cursor.version + 1, draft.to_bytes()).await {
-                Attempt::Committed => {
-                    self.hook().after(Action::Commit, TABLE);
-                    return Ok(report);
-                }
-                attempt => {
-                    if is_in_log(&mut cursor, &batch).await? {
-                        return Ok(report);
-                    }
-                    if let Attempt::Unknown(error) = attempt {
-                        failures += 1;
-                        // It may be durable yet: then the next attempt finds its rows.
-                        if failures >= MAX_FAILURES {
-                            return Err(error);
-                        }
-                    } else {
-                        store.discard_files(&adds).await;
-                    }
-                }
-            }
-        }
-        Err(LakeError::Contended { table: TABLE, attempts: MAX_ATTEMPTS })
+        let known = Known::new(self.store(TABLE).clone(), results);
+        let mut news = News { known, results, report: DigestReport::default() };
+        append(self, TABLE, &mut news, now).await?;
+        Ok(news.report)
     }
 }
 
-/// Reads on, and says whether the batch's commit is there.
-pub(crate) async fn is_in_log(cursor: &mut Cursor, batch: &str) -> Result<bool> {
-    while let Some(entry) = cursor.next().await? {
-        if entry.batch.as_deref() == Some(batch) {
-            return Ok(true);
-        }
+/// What results say that the table does not say yet.
+struct News<'a> {
+    known: Known,
+    results: &'a [DigestResult],
+    report: DigestReport,
+}
+
+impl Source for News<'_> {
+    async fn read(&mut self, _store: &TableStore) -> Result<(Cursor, Option<Arc<TableRows>>)> {
+        let cursor = self.known.read().await?;
+        let fresh = self.known.fresh(self.results);
+        self.report = DigestReport {
+            added: fresh.len() as u64,
+            known: (self.results.len() - fresh.len()) as u64,
+        };
+        let rows = if fresh.is_empty() { None } else { Some(Arc::new(rows(&fresh)?)) };
+        Ok((cursor, rows))
     }
-    Ok(false)
 }
 
 fn rows(results: &[&DigestResult]) -> Result<TableRows> {
@@ -386,7 +339,7 @@ impl Known {
     fn take_in(&mut self, bytes: bytes::Bytes) -> Result<(), String> {
         let builder =
             ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| error.to_string())?;
-        let schema = std::sync::Arc::clone(builder.schema());
+        let schema = Arc::clone(builder.schema());
         let columns = THING_COLUMNS.iter().chain(&OUTCOME_COLUMNS);
         let roots = columns.chain(&["period_start", "checked_at"]);
         let roots = roots.filter_map(|name| schema.index_of(name).ok());

@@ -58,7 +58,7 @@ pub struct Lake {
     uri: String,
     stores: [TableStore; 4],
     /// By position in [`Table::MADE_ON_USE`].
-    made_on_use: [TableStore; 2],
+    made_on_use: Vec<TableStore>,
     hook: Hook,
 }
 
@@ -106,12 +106,12 @@ impl Lake {
         let root = locate(uri, create)?;
         let [first, second, third, fourth] =
             Table::ALL.map(|table| TableStore::new(&root, table, &options.storage));
-        let [digests, trails] =
+        let made_on_use =
             Table::MADE_ON_USE.map(|table| TableStore::new(&root, table, &options.storage));
         Ok(Self {
             uri: uri.to_owned(),
             stores: [first?, second?, third?, fourth?],
-            made_on_use: [digests?, trails?],
+            made_on_use: made_on_use.into_iter().collect::<Result<_>>()?,
             hook: Hook(options.on_step.clone()),
         })
     }

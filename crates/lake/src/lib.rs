@@ -1,5 +1,6 @@
-//! The lake: `credential_events`, `iam_changes`, `activity`, `log_files`, `digest_results` and
-//! `trails` as Delta tables, on a folder or on S3. This crate is the only door to them; nothing else names Delta.
+//! The lake: `credential_events`, `iam_changes`, `activity`, `log_files` and what is made on use
+//! (`digest_results`, `trails`, the inventory) as Delta tables, on a folder or on S3. This crate is the
+//! only door to them; nothing else names Delta.
 //!
 //! - [`schema`]: what the tables look like.
 //! - [`Batch`]: typed rows of many log files to Arrow, waiting for one commit.
@@ -7,6 +8,7 @@
 //!   and never twice, whatever is killed when, and however many writers share the lake.
 //! - [`LakeReader`]: all tables, each pinned at one version, for DataFusion.
 //! - [`Lake::digest_results`]: adds what CloudTrail's digests prove.
+//! - [`Lake::record_inventory`]: adds snapshots of accounts' IAM.
 //! - [`Lake::maintain`]: lets old days expire, compacts, sorts, drops duplicate events, deletes
 //!   what is not needed.
 //! - [`Lake::check`]: compares the ledger's counts with the rows.
@@ -15,10 +17,12 @@
 //! in as microseconds, options by the caller. On a folder, durable means a killed process, not a
 //! power cut.
 
+mod append;
 mod check;
 mod digests;
 mod error;
 mod files;
+pub mod inventory;
 mod lake;
 mod ledger;
 mod log;
@@ -37,6 +41,7 @@ mod writer;
 pub use check::{CheckReport, Problem, Unlisted};
 pub use digests::{DigestReport, DigestResult, Proof, Subject};
 pub use error::{Kind, LakeError, Result};
+pub use inventory::{Inventory, SnapshotRow};
 pub use lake::{Lake, LakeOptions};
 pub use maintain::{MaintainOptions, MaintainReport, TableReport};
 pub use probe::Probe;

@@ -56,12 +56,7 @@ impl TableSet {
     }
 
     fn bit(table: Table) -> u8 {
-        match table {
-            Table::CredentialEvents => 1,
-            Table::IamChanges => 2,
-            Table::Activity => 4,
-            Table::LogFiles | Table::DigestResults | Table::Trails => 0,
-        }
+        Table::DATA.iter().position(|data| *data == table).map_or(0, |index| 1 << index)
     }
 }
 

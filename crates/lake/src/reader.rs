@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::prelude::SessionConfig;
+use futures::future::try_join_all;
 
 use crate::error::{LakeError, Result};
 use crate::lake::Lake;
@@ -13,15 +14,14 @@ use crate::maintain::expired;
 use crate::provider::{FileEntry, LakeTable};
 use crate::schema::Table;
 
-/// The order in which versions are pinned: the ledger first, so that it never vouches for rows
-/// that are not seen yet.
-const PIN_ORDER: [Table; 6] = [
+/// The tables that are pinned one after the other: the ledger first, so that it never vouches for
+/// rows that are not seen yet, and for the same reason the snapshots before what they are made of.
+const PINNED_FIRST: [Table; 5] = [
     Table::LogFiles,
     Table::Activity,
     Table::CredentialEvents,
     Table::IamChanges,
-    Table::DigestResults,
-    Table::Trails,
+    Table::IamSnapshots,
 ];
 
 /// All tables, each at one version.
@@ -37,29 +37,38 @@ struct Pinned {
     files: Vec<String>,
 }
 
+impl Pinned {
+    /// The table at its latest version, and the day before which its rows may have expired.
+    async fn open(lake: &Lake, table: Table) -> Result<(Self, Option<i32>)> {
+        let store = lake.store(table);
+        let made = !table.is_made_on_use() || store.snapshot().await?.is_some();
+        let (version, files, expired) = if made {
+            let snapshot = store.files_snapshot().await?;
+            let expired = expired(snapshot.metadata().configuration());
+            (Some(snapshot.version()), FileEntry::list(store, &snapshot).await?, expired)
+        } else {
+            (None, Vec::new(), None)
+        };
+        let paths = files.iter().map(|file| file.path.clone()).collect();
+        let provider = Arc::new(LakeTable::new(store, files, true)?);
+        Ok((Self { version, provider, files: paths }, expired))
+    }
+}
+
 impl LakeReader {
     pub(crate) async fn open(lake: &Lake) -> Result<Self> {
         let mut tables = BTreeMap::new();
         let mut expired_before = None;
-        for table in PIN_ORDER {
-            let store = lake.store(table);
-            let made = !table.is_made_on_use() || store.snapshot().await?.is_some();
-            let (version, files) = if made {
-                let snapshot = store.files_snapshot().await?;
-                expired_before = expired_before.max(expired(snapshot.metadata().configuration()));
-                (Some(snapshot.version()), FileEntry::list(store, &snapshot).await?)
-            } else {
-                (None, Vec::new())
-            };
-            tables.insert(
-                table,
-                Pinned {
-                    version,
-                    files: files.iter().map(|file| file.path.clone()).collect(),
-                    provider: Arc::new(LakeTable::new(store, files, true)?),
-                },
-            );
+        for table in PINNED_FIRST {
+            let (pinned, expired) = Pinned::open(lake, table).await?;
+            expired_before = expired_before.max(expired);
+            tables.insert(table, pinned);
         }
+        // Nothing among the others vouches for anything.
+        let others = Table::READABLE.into_iter().filter(|table| !PINNED_FIRST.contains(table));
+        let open =
+            others.map(|table| async move { Ok((table, Pinned::open(lake, table).await?.0)) });
+        tables.extend(try_join_all(open).await?);
         Ok(Self { tables, expired_before })
     }
 

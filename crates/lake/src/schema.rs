@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use self::ColumnKind::{Count, Date, Flag, Text, TextList, TextMap, Time};
 
 mod columns;
+mod inventory;
 
 /// The lake format that this binary writes, recorded in every table as `rolecall.format`.
 pub const FORMAT_VERSION: u32 = 1;
@@ -37,6 +38,33 @@ pub enum Table {
     /// What each trail records, as of one look at it. Not part of any batch; made when the first
     /// trail is recorded.
     Trails,
+    /// What was read of one account's IAM at one time. The rows of a snapshot in the tables below
+    /// count only once it is here.
+    IamSnapshots,
+    /// IAM users, root among them.
+    IamUsers,
+    /// IAM groups.
+    IamGroups,
+    /// Access keys, and what IAM says of their use.
+    IamAccessKeys,
+    /// IAM roles.
+    IamRoles,
+    /// Managed policies.
+    IamPolicies,
+    /// Which policies a user, group or role has.
+    IamAttachments,
+    /// Who may assume a role, one row per statement and principal.
+    IamTrustStatements,
+    /// OIDC and SAML providers.
+    IamIdentityProviders,
+    /// Who gets which permission set in the account.
+    IdentityCenterAssignments,
+    /// People in an identity store.
+    IdentityStoreUsers,
+    /// Service and resource control policies.
+    OrganizationPolicies,
+    /// Accounts with a name: of the organisation, or of vendors.
+    KnownAccounts,
 }
 
 impl Table {
@@ -45,19 +73,39 @@ impl Table {
     pub const ALL: [Self; 4] =
         [Self::CredentialEvents, Self::IamChanges, Self::Activity, Self::LogFiles];
 
-    /// All tables: those that every lake has, then those that some do not have yet and that read
-    /// as empty there.
-    pub const READABLE: [Self; 6] = [
-        Self::CredentialEvents,
-        Self::IamChanges,
-        Self::Activity,
-        Self::LogFiles,
+    /// The tables that are made when the first row is written, not with the lake.
+    pub const MADE_ON_USE: [Self; 15] = [
         Self::DigestResults,
         Self::Trails,
+        Self::IamSnapshots,
+        Self::IamUsers,
+        Self::IamGroups,
+        Self::IamAccessKeys,
+        Self::IamRoles,
+        Self::IamPolicies,
+        Self::IamAttachments,
+        Self::IamTrustStatements,
+        Self::IamIdentityProviders,
+        Self::IdentityCenterAssignments,
+        Self::IdentityStoreUsers,
+        Self::OrganizationPolicies,
+        Self::KnownAccounts,
     ];
 
-    /// The tables that are made when the first row is written, not with the lake.
-    pub const MADE_ON_USE: [Self; 2] = [Self::DigestResults, Self::Trails];
+    /// All tables: those that every lake has, then those that some do not have yet and that read
+    /// as empty there.
+    pub const READABLE: [Self; Self::ALL.len() + Self::MADE_ON_USE.len()] = {
+        let mut tables = [Self::CredentialEvents; Self::ALL.len() + Self::MADE_ON_USE.len()];
+        let mut index = 0;
+        while index < tables.len() {
+            tables[index] = match index.checked_sub(Self::ALL.len()) {
+                None => Self::ALL[index],
+                Some(index) => Self::MADE_ON_USE[index],
+            };
+            index += 1;
+        }
+        tables
+    };
 
     /// The tables that hold records.
     pub const DATA: [Self; 3] = [Self::CredentialEvents, Self::IamChanges, Self::Activity];
@@ -86,21 +134,33 @@ impl Table {
             Self::LogFiles => &columns::LOG_FILES,
             Self::DigestResults => &columns::DIGEST_RESULTS,
             Self::Trails => &columns::TRAILS,
+            Self::IamSnapshots => &inventory::IAM_SNAPSHOTS,
+            Self::IamUsers => &inventory::IAM_USERS,
+            Self::IamGroups => &inventory::IAM_GROUPS,
+            Self::IamAccessKeys => &inventory::IAM_ACCESS_KEYS,
+            Self::IamRoles => &inventory::IAM_ROLES,
+            Self::IamPolicies => &inventory::IAM_POLICIES,
+            Self::IamAttachments => &inventory::IAM_ATTACHMENTS,
+            Self::IamTrustStatements => &inventory::IAM_TRUST_STATEMENTS,
+            Self::IamIdentityProviders => &inventory::IAM_IDENTITY_PROVIDERS,
+            Self::IdentityCenterAssignments => &inventory::IDENTITY_CENTER_ASSIGNMENTS,
+            Self::IdentityStoreUsers => &inventory::IDENTITY_STORE_USERS,
+            Self::OrganizationPolicies => &inventory::ORGANIZATION_POLICIES,
+            Self::KnownAccounts => &inventory::KNOWN_ACCOUNTS,
         }
     }
 
     /// The table's Arrow schema, comments in the field metadata.
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 6]> =
-            LazyLock::new(|| Table::READABLE.map(|table| Arc::new(table.def().build_schema())));
-        Arc::clone(match self {
-            Self::CredentialEvents => &SCHEMAS[0],
-            Self::IamChanges => &SCHEMAS[1],
-            Self::Activity => &SCHEMAS[2],
-            Self::LogFiles => &SCHEMAS[3],
-            Self::DigestResults => &SCHEMAS[4],
-            Self::Trails => &SCHEMAS[5],
-        })
+        static SCHEMAS: LazyLock<Vec<SchemaRef>> = LazyLock::new(|| {
+            Table::READABLE.iter().map(|table| Arc::new(table.def().build_schema())).collect()
+        });
+        Arc::clone(&SCHEMAS[self.position()])
+    }
+
+    /// Where the table stands in [`Table::READABLE`], which has the order of the variants.
+    fn position(self) -> usize {
+        self as usize
     }
 }
 
@@ -212,7 +272,7 @@ pub(crate) fn text_map_fields() -> Fields {
 }
 
 /// All tables, in the order of [`Table::READABLE`].
-pub fn tables() -> [&'static TableDef; 6] {
+pub fn tables() -> [&'static TableDef; Table::READABLE.len()] {
     Table::READABLE.map(Table::def)
 }
 
@@ -237,7 +297,8 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for table in Table::READABLE {
+        for (position, table) in Table::READABLE.into_iter().enumerate() {
+            assert_eq!(table.position(), position);
             assert_eq!(Table::from_name(table.name()), Some(table));
             assert_eq!(table.schema().fields().len(), table.def().columns.len());
         }

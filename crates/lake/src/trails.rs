@@ -2,20 +2,16 @@
 //!
 //! Every look at a trail is kept; rows are only added. The table takes no part in the commit of batches.
 
-use uuid::Uuid;
+use std::sync::Arc;
 
-use crate::digests::is_in_log;
-use crate::error::{LakeError, Result};
-use crate::files::encode;
+use crate::append::{Plain, append};
+use crate::error::Result;
 use crate::lake::Lake;
-use crate::log::{Cursor, Draft};
 use crate::rows::TableBuilder;
 use crate::schema::Table;
-use crate::store::Attempt;
 
 const TABLE: Table = Table::Trails;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
-const MAX_ATTEMPTS: usize = 100;
 
 /// What one trail recorded when it was looked at: a row of `trails`, whose columns have the same names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,12 +42,6 @@ impl Lake {
         if trails.is_empty() {
             return Ok(());
         }
-        let store = self.store(TABLE);
-        let now_millis = now.div_euclid(1_000);
-        match store.snapshot().await? {
-            Some(snapshot) => store.check(&snapshot)?,
-            None => store.create(now_millis).await?,
-        }
         let mut rows = TableBuilder::new(TABLE);
         let day = i32::try_from(now.div_euclid(MICROS_PER_DAY)).ok();
         for (number, trail) in (0..).zip(trails) {
@@ -68,29 +58,7 @@ impl Lake {
                 .list("data_event_types", &texts(&trail.data_event_types))
                 .end_row(number);
         }
-        let rows = rows.finish()?;
-        let adds = store.put_files(encode(&rows)?).await?;
-        let batch = Uuid::new_v4().to_string();
-        let version = store.files_snapshot().await?.version();
-        let mut cursor = Cursor { store: store.clone(), version };
-        for _ in 0..MAX_ATTEMPTS {
-            let draft = Draft {
-                table: TABLE,
-                batch: &batch,
-                files: &[],
-                adds: &adds,
-                marks: &[],
-                now_millis,
-            };
-            let attempt = store.write_commit(cursor.version + 1, draft.to_bytes()).await;
-            if matches!(attempt, Attempt::Committed) || is_in_log(&mut cursor, &batch).await? {
-                return Ok(());
-            }
-            if let Attempt::Unknown(error) = attempt {
-                return Err(error);
-            }
-        }
-        Err(LakeError::Contended { table: TABLE, attempts: MAX_ATTEMPTS })
+        append(self, TABLE, &mut Plain(Arc::new(rows.finish()?)), now).await
     }
 }
 

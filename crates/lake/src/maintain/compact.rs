@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::dropped::read_dropped;
-use super::rewrite::{Rewritten, rewrite, session};
+use super::rewrite::{Rewritten, numbered, rewrite, session};
 use super::{MaintainOptions, TableReport};
 use crate::error::{LakeError, Result};
 use crate::files::{NewFile, Origin, partition_text};
@@ -73,22 +73,20 @@ fn inputs(table: Table, files: Vec<FileEntry>, options: &MaintainOptions) -> Vec
     if files.iter().all(|file| Origin::of_path(&file.path) != Origin::Batch) {
         return Vec::new();
     }
-    match table {
-        // Duplicates may be anywhere in the partition.
-        Table::CredentialEvents | Table::IamChanges | Table::LogFiles => files,
-        // Nothing is dropped here, so files that are large enough stay as they are.
-        Table::Activity | Table::DigestResults | Table::Trails => {
-            let small: Vec<FileEntry> = files
-                .into_iter()
-                .filter(|file| {
-                    file.size < options.target_file_bytes / 2
-                        || Origin::of_path(&file.path) == Origin::Batch
-                })
-                .collect();
-            // A batch writes sorted files: alone, one is as compact as can be.
-            if small.len() > 1 { small } else { Vec::new() }
-        }
+    if numbered(table).is_some() {
+        // What is to be dropped may be anywhere in the partition.
+        return files;
     }
+    // Nothing is dropped here, so files that are large enough stay as they are.
+    let small: Vec<FileEntry> = files
+        .into_iter()
+        .filter(|file| {
+            file.size < options.target_file_bytes / 2
+                || Origin::of_path(&file.path) == Origin::Batch
+        })
+        .collect();
+    // A batch writes sorted files: alone, one is as compact as can be.
+    if small.len() > 1 { small } else { Vec::new() }
 }
 
 /// Commits the replacement of `inputs`, whatever is added meanwhile. `false` where another

@@ -36,7 +36,7 @@ pub(super) struct Rewritten {
 /// Numbers the rows that say the same, the one that stays first. An event id alone proves nothing:
 /// anonymised logs use one, and one request id, for many events. The views go by the same columns, so that answers stay
 /// what they were (`queries/views/steps/current_events.sql`).
-fn numbered(table: Table) -> Option<&'static str> {
+pub(super) fn numbered(table: Table) -> Option<&'static str> {
     match table {
         Table::CredentialEvents => Some(
             "SELECT *, row_number() OVER (\
@@ -59,7 +59,7 @@ fn numbered(table: Table) -> Option<&'static str> {
                  WHEN max(CASE WHEN status = 'complete' THEN 1 ELSE 0 END) \
                       OVER (PARTITION BY log_file) = 1 THEN 2 ELSE 1 END AS copy FROM input",
         ),
-        Table::Activity | Table::DigestResults | Table::Trails => None,
+        _ => None,
     }
 }
 

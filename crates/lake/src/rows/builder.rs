@@ -130,6 +130,14 @@ impl TableBuilder {
         self
     }
 
+    /// A time or a count, whichever the column is.
+    pub(crate) fn integer(&mut self, name: &'static str, value: Option<i64>) -> &mut Self {
+        match self.def.columns[self.next].kind {
+            ColumnKind::Time => self.time(name, value),
+            _ => self.count(name, value),
+        }
+    }
+
     pub(crate) fn flag(&mut self, name: &'static str, value: Option<bool>) -> &mut Self {
         self.bytes += 1;
         match self.column(name) {

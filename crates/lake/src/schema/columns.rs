@@ -3,11 +3,15 @@
 use super::ColumnKind::{self, Count, Date, Flag, Text, TextList, TextMap, Time};
 use super::{ColumnDef, TableDef};
 
-const fn some(name: &'static str, kind: ColumnKind, comment: &'static str) -> ColumnDef {
+pub(super) const fn some(name: &'static str, kind: ColumnKind, comment: &'static str) -> ColumnDef {
     ColumnDef { name, kind, nullable: true, comment }
 }
 
-const fn always(name: &'static str, kind: ColumnKind, comment: &'static str) -> ColumnDef {
+pub(super) const fn always(
+    name: &'static str,
+    kind: ColumnKind,
+    comment: &'static str,
+) -> ColumnDef {
     ColumnDef { name, kind, nullable: false, comment }
 }
 

@@ -9,6 +9,7 @@ mod check;
 mod digests;
 mod files;
 mod full;
+mod inventory;
 mod kills;
 mod maintain;
 mod model;
