@@ -1,7 +1,14 @@
 //! The IAM state behind the stories, as an inventory of the accounts would list it.
 //!
-//! Plain data for verdicts on keys, roles and trust policies. It covers all accounts of the
-//! organisation, whether or not their logs are delivered.
+//! Plain data for verdicts on keys, roles and trust policies, and the files that AWS's command line would
+//! print of it ([`Inventory::files`]). It covers all accounts of the organisation, whether or not their
+//! logs are delivered.
+
+mod files;
+pub(crate) mod gather;
+mod states;
+
+pub use states::Thresholds;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +57,8 @@ pub struct User {
     pub name: String,
     /// Whether it has a console password.
     pub console: bool,
+    /// When it was created.
+    pub created: Micros,
 }
 
 /// A long-term access key.
@@ -65,6 +74,10 @@ pub struct AccessKey {
     pub active: bool,
     /// What IAM reports as its last use, logged or not; `None` is "never".
     pub last_used: Option<Micros>,
+    /// The service of that use, as IAM spells it.
+    pub last_used_service: Option<String>,
+    /// When it was deleted, if it was: then IAM lists it no more.
+    pub deleted: Option<Micros>,
 }
 
 /// A role.
@@ -84,4 +97,6 @@ pub struct Role {
     pub created: Micros,
     /// When it was deleted, if it was.
     pub deleted: Option<Micros>,
+    /// What IAM reports as its last use, logged or not; `None` is "never".
+    pub last_used: Option<Micros>,
 }

@@ -51,6 +51,9 @@ pub(crate) struct KeyInfo {
     pub(crate) active: bool,
     /// A use that lies before the window, or that no log shows.
     pub(crate) used_before: Option<Micros>,
+    /// The service of that use, where it matters.
+    pub(crate) used_service: Option<&'static str>,
+    pub(crate) deleted: Option<Micros>,
 }
 
 pub(crate) struct RoleInfo {
@@ -357,7 +360,15 @@ impl World {
     pub(crate) fn key(&mut self, user: UserIx, age: i64) -> KeyIx {
         let id = self.unique(self.users[user.0].account, "AKIA", 20);
         let created = self.start - age * DAY;
-        self.keys.push(KeyInfo { id, user, created, active: true, used_before: None });
+        self.keys.push(KeyInfo {
+            id,
+            user,
+            created,
+            active: true,
+            used_before: None,
+            used_service: None,
+            deleted: None,
+        });
         let key = KeyIx(self.keys.len() - 1);
         self.show_key(key);
         key

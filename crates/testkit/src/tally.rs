@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::deliver::{Item, Plan, Planned, Trail, root};
 use crate::delivered::Delivered;
 use crate::files::not_log_files;
-use crate::inventory::{AccessKey, Account, Inventory, Role, User};
+use crate::inventory::gather;
 use crate::model::{Class, Emitted, KeyIx, RecIx, SessIx, Signer, View, World};
 use crate::noise::Noise;
 use crate::resolve;
@@ -175,7 +175,11 @@ pub(crate) fn truth(world: &World, plan: &Plan) -> Truth {
     let duplicates = duplicates(world, &tally);
     let keys = keys(world, &tally);
     let coverage = coverage(&tally.files);
-    let inventory = inventory(world, &tally);
+    let inventory = gather::inventory(
+        world,
+        |key| tally.keys.get(&key).and_then(|uses| uses.last),
+        |session| tally.sessions.get(&session).and_then(|uses| uses.last),
+    );
     let mut totals = tally.totals;
     totals.not_log_files = not_log_files.len() as u64;
     let mut files = tally.files;
@@ -346,61 +350,4 @@ fn scenarios(
         scenarios.insert((*name).to_owned(), scenario);
     }
     scenarios
-}
-
-fn inventory(world: &World, tally: &Tally) -> Inventory {
-    let last_used = |index: usize| {
-        let seen = tally.keys.get(&KeyIx(index)).and_then(|uses| uses.last);
-        seen.max(world.keys[index].used_before)
-    };
-    Inventory {
-        as_of: world.end(),
-        organization_id: world.organization.clone(),
-        accounts: world
-            .accounts
-            .iter()
-            .map(|account| Account {
-                account_id: account.id.clone(),
-                name: account.name.clone(),
-                member: account.member,
-                delivered: account.delivered && account.member,
-            })
-            .collect(),
-        users: world
-            .users
-            .iter()
-            .map(|user| User {
-                arn: user.arn.clone(),
-                user_id: user.id.clone(),
-                account_id: world.id(user.account),
-                name: user.name.clone(),
-                console: user.console,
-            })
-            .collect(),
-        access_keys: world
-            .keys
-            .iter()
-            .enumerate()
-            .map(|(index, key)| AccessKey {
-                access_key_id: key.id.clone(),
-                user_arn: world.users[key.user.0].arn.clone(),
-                created: key.created,
-                active: key.active,
-                last_used: last_used(index),
-            })
-            .collect(),
-        roles: world
-            .roles
-            .iter()
-            .map(|role| Role {
-                arn: role.arn.clone(),
-                role_id: role.id.clone(),
-                account_id: world.id(role.account),
-                name: role.name.clone(),
-                trust_policy: role.trust.clone(),
-                created: role.created,
-                deleted: role.deleted,
-            })
-            .collect(),
-    }
 }

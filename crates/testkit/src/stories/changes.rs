@@ -11,6 +11,8 @@ use crate::sts::Assume;
 use crate::time::{HOUR, MINUTE, Micros, SECOND, Spelling, localized};
 
 pub(super) fn tell(world: &mut World) {
+    // The builders' keys belong to no story.
+    world.off_scene();
     let user = world.user(MANAGEMENT, "/system/", "terraform");
     let key = world.key(user, 250);
     let builder = world.user(DEVELOPMENT, "/system/", "terraform-dev");
@@ -92,6 +94,7 @@ fn contractor(world: &mut World, by: KeyIx) {
     change(world, by, off, "UpdateAccessKey", request().str("status", "Inactive"), None);
     change(world, by, off + MINUTE, "DeleteAccessKey", request(), None);
     world.keys[key.0].active = false;
+    world.keys[key.0].deleted = Some(off + MINUTE);
 }
 
 /// A role that is deleted and made again: same ARN, new id.

@@ -1,4 +1,5 @@
-//! Long-term access keys: busy, idle for 200 days, never used, and forwarded by a service.
+//! Long-term access keys: busy, idle for 200 days, never used, forwarded by a service, and those that no
+//! log shows.
 
 use crate::apis::{CHANGES, LOOKS, Place};
 use crate::model::{Caller, DEVELOPMENT, EUROPE, MANAGEMENT, PRODUCTION, World};
@@ -38,4 +39,33 @@ pub(super) fn tell(world: &mut World) {
     let user = world.user(PRODUCTION, "/system/", "mail-relay");
     let inactive = world.key(user, 800);
     world.keys[inactive.0].active = false;
+}
+
+/// Keys that no log shows, and that only an inventory tells apart.
+pub(super) fn untraced(world: &mut World) {
+    world.scene(
+        "key_data_events_only",
+        "an access key that only reads objects, which no trail records",
+    );
+    let user = world.user(PRODUCTION, "/system/", "object-sync");
+    let key = world.key(user, 700);
+    world.keys[key.0].used_before = Some(world.end() - 6 * HOUR);
+    world.keys[key.0].used_service = Some("s3");
+
+    world
+        .scene("key_young", "an access key that was made two days before the end and not used yet");
+    let user = world.user(DEVELOPMENT, "/people/", "newcomer");
+    let key = world.key(user, 0);
+    world.keys[key.0].created = world.end() - 2 * DAY;
+
+    world.scene(
+        "key_second_slot",
+        "a user with an inactive key in the first slot and an old one in the second",
+    );
+    let user = world.user(DEVELOPMENT, "/system/", "rotated");
+    let first = world.key(user, 900);
+    world.keys[first.0].active = false;
+    world.keys[first.0].used_before = Some(world.end() - 300 * DAY);
+    let second = world.key(user, 310);
+    world.keys[second.0].used_before = Some(world.end() - 100 * DAY);
 }

@@ -7,6 +7,7 @@
 mod center;
 mod changes;
 mod federation;
+mod idle;
 mod keys;
 mod odd;
 mod people;
@@ -75,6 +76,8 @@ pub(crate) fn tell(world: &mut World) -> Crew {
     odd::tell(world);
     trails::tell(world);
     let crew = workloads::crew(world);
+    keys::untraced(world);
+    idle::tell(world);
     world.off_scene();
     crew
 }

@@ -1,0 +1,69 @@
+//! The inventory that goes with a generated organisation.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rolecall_testkit::inventory::Thresholds;
+use rolecall_testkit::{Organization, Spec};
+use serde_json::Value;
+
+const DAYS: Thresholds = Thresholds { threshold_days: 45, grace_days: 7 };
+
+fn states(organization: &Organization) -> BTreeMap<String, &'static str> {
+    organization.truth().inventory.key_states(DAYS).into_iter().collect()
+}
+
+#[test]
+fn every_state_of_a_key_and_of_a_role_is_told() {
+    let organization = Organization::generate(&Spec::default());
+    let states = states(&organization);
+    let state = |story: &str, place: usize| {
+        let mut keys: Vec<_> = organization.truth().scenarios[story].keys.clone();
+        let inventory = &organization.truth().inventory.access_keys;
+        keys.sort_by_key(|id| {
+            inventory.iter().find(|key| key.access_key_id == *id).map(|key| key.created)
+        });
+        states.get(&keys[place]).copied()
+    };
+    assert_eq!(state("key_busy", 0), Some("USED"));
+    assert_eq!(state("key_idle", 0), Some("STALE"));
+    assert_eq!(state("key_never_used", 0), Some("INACTIVE"));
+    assert_eq!(state("key_never_used", 1), Some("NEVER_USED"));
+    assert_eq!(state("key_young", 0), Some("NEVER_USED_YOUNG"));
+    assert_eq!(state("key_second_slot", 0), Some("INACTIVE"));
+    assert_eq!(state("key_second_slot", 1), Some("STALE"));
+    assert_eq!(state("key_data_events_only", 0), Some("USED"));
+    assert_eq!(state("key_life", 0), None, "a key that was deleted is not listed");
+    let roles: BTreeSet<_> =
+        organization.truth().inventory.role_states(DAYS).into_iter().map(|(_, s)| s).collect();
+    let all = ["NEVER_USED_OLD", "NEVER_USED_YOUNG", "SLR", "SSO_RESERVED", "USED"];
+    assert_eq!(roles, BTreeSet::from(all));
+}
+
+#[test]
+fn the_files_hold_what_iam_lists() {
+    let organization = Organization::generate(&Spec::small(3));
+    let inventory = &organization.truth().inventory;
+    let (mut keys, mut roles, mut rows) = (0, 0, 0);
+    for (path, content) in inventory.files() {
+        if path.ends_with(".csv") {
+            let columns = content.lines().next().unwrap().split(',').count();
+            assert!(content.lines().all(|line| line.split(',').count() == columns), "{path}");
+            rows += content.lines().count() - 2;
+            continue;
+        }
+        let value: Value = serde_json::from_str(&content).unwrap();
+        let length = |name: &str| value[name].as_array().map_or(0, Vec::len);
+        keys += length("AccessKeyMetadata");
+        roles += length("RoleDetailList");
+    }
+    let listed = inventory.access_keys.iter().filter(|key| key.deleted.is_none()).count();
+    assert_eq!(keys, listed);
+    let member = |id: &str| inventory.accounts.iter().any(|a| a.account_id == id && a.member);
+    let of_members = |role: &&rolecall_testkit::inventory::Role| {
+        role.deleted.is_none() && member(&role.account_id)
+    };
+    assert_eq!(roles, inventory.roles.iter().filter(of_members).count());
+    assert_eq!(rows, inventory.users.iter().filter(|user| member(&user.account_id)).count());
+}
