@@ -177,19 +177,19 @@ fn every_call_of_a_role_in_the_attack_simulation_is_tied_to_its_issue() {
                 sum(case when access_key_id is null then event_count else 0 end) as without_key
          from activity where principal_type = 'AssumedRole'",
     );
-    assert_eq!(signed, [json!({"calls": 76, "without_key": 6})]);
+    assert_eq!(json!(signed), json!([{"calls": 76, "without_key": 6}]));
     let tied = lake.sql(
         "select sum(uses_by_key) as by_key, sum(uses_by_session) as by_session,
                 sum(case when starts_with(session_id, 'unissued') then event_count else 0 end) as not_tied
          from sessions where role is not null",
     );
-    assert_eq!(tied, [json!({"by_key": 70, "by_session": 6, "not_tied": 0})]);
+    assert_eq!(json!(tied), json!([{"by_key": 70, "by_session": 6, "not_tied": 0}]));
     // Of sessions of users, those of the console have no issue in the lake, and say so.
     let without_reason = lake.sql(
         "select session_id from sessions
          where starts_with(session_id, 'unissued') and unlinked_reason is null",
     );
-    assert_eq!(without_reason, Vec::<Value>::new());
+    assert_eq!(without_reason, []);
 }
 
 fn packed(number: usize, name: &str, text: Vec<u8>) -> (String, Vec<u8>) {
