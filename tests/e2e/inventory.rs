@@ -207,6 +207,31 @@ fn many_accounts_are_read_through_a_role_while_iam_throttles() {
     run.complains_of(&["account 700000000002", "access_keys", "AccessDenied"]);
 }
 
+/// Least privilege, and no call that it does not cover.
+#[test]
+fn the_role_of_every_account_allows_what_is_asked_and_no_more() {
+    let services = ["iam:", "organizations:", "sso:", "identitystore:"];
+    let named = |text: &str, before: &str| -> BTreeSet<String> {
+        let words = text.split(before).skip(1);
+        let words = words.map(|rest| {
+            let end = |c: char| !c.is_ascii_alphanumeric() && c != ':';
+            rest.split(end).next().unwrap_or_default().trim_end_matches(':').to_owned()
+        });
+        words.filter(|word| services.iter().any(|service| word.starts_with(service))).collect()
+    };
+    let mut asked = BTreeSet::new();
+    for file in ["account.rs", "organization.rs"] {
+        let code = repository().join("crates/inventory/src/api").join(file);
+        asked.extend(named(&std::fs::read_to_string(code).unwrap(), "\""));
+    }
+    let template = repository().join("deploy/stackset-inventory-role.yaml");
+    let template = std::fs::read_to_string(template).unwrap();
+    let mut allowed = named(&template, "- ");
+    allowed.extend(named(&template, "Action: "));
+    assert_eq!(asked, allowed);
+    assert!(asked.len() > 15, "{asked:?}");
+}
+
 #[test]
 fn the_organization_is_read_as_far_as_it_lets() {
     let management = "700000000011";

@@ -14,6 +14,12 @@ use crate::keys;
 use crate::parts::Part;
 use crate::time::words;
 
+/// So far AWS's clock and ours may be apart, in microseconds, and calls are signed well all the same.
+const CLOCK_SKEW: i64 = 5 * 60 * 1_000_000;
+
+/// The list that tells most, in pages.
+const DETAILS: &str = "get-account-authorization-details";
+
 /// How many names a sentence holds.
 const MAX_NAMED: usize = 5;
 
@@ -31,9 +37,10 @@ pub fn snapshots(facts: Facts, source: &str, at: i64) -> Assembled {
     let mut done = Assembled::default();
     let mut unread = facts.shared_missing.clone();
     let Facts { accounts, organization, people, vendors, permission_sets, instances, .. } = facts;
-    for (id, account) in accounts {
+    for (id, mut account) in accounts {
+        settle(&mut account);
         let input = format!("account {id}");
-        if !Part::OF_IAM.iter().any(|part| account.parts.contains(part)) {
+        if account.is_unread() {
             let reason =
                 account.missing.first().map(|(part, why)| format!("{}: {why}", part.as_str()));
             let reason =
@@ -42,16 +49,21 @@ pub fn snapshots(facts: Facts, source: &str, at: i64) -> Assembled {
             done.rejected.push(Rejected::new(input, Problem::Nothing(reason)));
             continue;
         }
-        if let Some(latest) = latest(&account).filter(|latest| *latest > at) {
-            let problem = Problem::Time(format!(
-                "it tells of {}, after {}, the time that its snapshot would have; a clock is wrong, or \
-                 --snapshot-time",
-                words(latest),
-                words(at),
-            ));
-            done.rejected.push(Rejected::new(input, problem));
-            continue;
-        }
+        let at = match latest(&account) {
+            Some(latest) if latest > at + CLOCK_SKEW => {
+                let problem = Problem::Time(format!(
+                    "it tells of {}, after {}, the time that its snapshot would have; a clock is wrong, \
+                     or --snapshot-time",
+                    words(latest),
+                    words(at),
+                ));
+                unread.push(format!("{input}: {problem}"));
+                done.rejected.push(Rejected::new(input, problem));
+                continue;
+            }
+            // Nothing in it may be younger than the snapshot.
+            latest => at.max(latest.unwrap_or(at)),
+        };
         let mut inventory = snapshot(account, &facts.shared_parts, source, at);
         name(&mut inventory.snapshot, &id, &organization);
         for assignment in &mut inventory.identity_center_assignments {
@@ -82,6 +94,31 @@ pub fn snapshots(facts: Facts, source: &str, at: i64) -> Assembled {
         done.rejected.push(Rejected::new("snapshot", Problem::Nothing(reason.to_owned())));
     }
     done
+}
+
+/// A part counts as read when all of it was.
+fn settle(account: &mut AccountFacts) {
+    for (list, pages) in std::mem::take(&mut account.pages) {
+        if pages.last || !pages.cut_off {
+            continue;
+        }
+        let reason = format!("more pages of {list} follow than were read");
+        let of_details = Part::OF_DETAILS.contains(&pages.part) && list == DETAILS;
+        let parts = if of_details { Part::OF_DETAILS.to_vec() } else { vec![pages.part] };
+        account.give_up(&parts, &reason);
+    }
+    let failed = account.missing.iter().any(|(part, _)| *part == Part::IdentityProviders);
+    match (account.oidc_listed, account.saml_listed) {
+        _ if failed => {}
+        (true, true) => account.parts.extend([Part::IdentityProviders]),
+        (true, false) => {
+            account.give_up(&[Part::IdentityProviders], "SAML providers were not listed")
+        }
+        (false, true) => {
+            account.give_up(&[Part::IdentityProviders], "OIDC providers were not listed")
+        }
+        (false, false) => {}
+    }
 }
 
 /// The latest time that an account's data tells of.
@@ -147,11 +184,6 @@ fn missing(
             part == Part::AccessKeyLastUsed && account.parts.contains(&Part::CredentialReport);
         if !read && !covered && reasons.is_empty() {
             say(part, if source == "files" { part.remedy() } else { part.remedy_of_api() });
-        }
-    }
-    for (list, pages) in &account.pages {
-        if pages.cut_off && !pages.last {
-            say(pages.part, &format!("more pages of {list} follow than were read"));
         }
     }
     let unknown = keys.iter().filter(|key| !key.last_used_known).count();

@@ -60,6 +60,9 @@ pub(crate) struct AccountFacts {
     pub(crate) last_used: BTreeMap<String, LastUse>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) providers: BTreeMap<String, IdentityProviderRow>,
+    /// Kinds of providers that were listed, one by one: only both are all of them.
+    pub(crate) oidc_listed: bool,
+    pub(crate) saml_listed: bool,
     pub(crate) assignments: Vec<AssignmentRow>,
     pub(crate) parts: BTreeSet<Part>,
     /// What was asked for and not got, beside what no input was there for.
@@ -148,7 +151,7 @@ impl Facts {
     pub fn trails(&mut self, account: &str, read: Result<(), String>) {
         let Some(account) = self.accounts.get_mut(account) else { return };
         match read {
-            Ok(()) => drop(account.parts.insert(Part::Trails)),
+            Ok(()) => account.parts.extend([Part::Trails]),
             Err(reason) => account.missing.push((Part::Trails, reason)),
         }
     }
@@ -226,6 +229,29 @@ impl AccountFacts {
         known.tags.extend(user.tags);
     }
 
+    /// Whether nothing was read of its IAM, and nothing was found empty.
+    pub(crate) fn is_unread(&self) -> bool {
+        let empty = [
+            self.users.is_empty(),
+            self.groups.is_empty(),
+            self.roles.is_empty(),
+            self.policies.is_empty(),
+            self.keys.is_empty(),
+            self.last_used.is_empty(),
+            self.slots.is_empty(),
+            self.providers.is_empty(),
+        ];
+        !empty.contains(&false) && !Part::OF_IAM.iter().any(|part| self.parts.contains(part))
+    }
+
+    /// Whatever was got of these parts is kept, but they do not count as read.
+    pub(crate) fn give_up(&mut self, parts: &[Part], reason: &str) {
+        for part in parts {
+            self.parts.remove(part);
+            self.missing.push((*part, reason.to_owned()));
+        }
+    }
+
     pub(crate) fn add_page(&mut self, list: &'static str, part: Part, cut_off: bool) {
         let new = || Pages { part, cut_off: false, last: false };
         let pages = self.pages.entry(list).or_insert_with(new);
@@ -233,17 +259,13 @@ impl AccountFacts {
         pages.last |= !cut_off;
     }
 
-    /// A user of IAM; `detailed` where it came with groups and policies.
-    pub(crate) fn add_user_output(&mut self, user: output::User, detailed: bool) {
+    /// A user of IAM.
+    pub(crate) fn add_user_output(&mut self, user: output::User) {
         let Some(name) = user.user_name else { return };
         let principal = Principal { kind: "user", name: &name, arn: user.arn.as_deref() };
         let boundary = user.permissions_boundary.and_then(|one| one.permissions_boundary_arn);
         self.add_attachments(&principal, user.attached_managed_policies, user.user_policy_list);
         self.add_boundary(&principal, boundary.as_deref());
-        self.parts.insert(Part::Users);
-        if detailed {
-            self.parts.insert(Part::Attachments);
-        }
         self.add_user(UserRow {
             user_name: name,
             user_arn: user.arn,
@@ -262,7 +284,6 @@ impl AccountFacts {
         let Some(name) = group.group_name else { return };
         let principal = Principal { kind: "group", name: &name, arn: group.arn.as_deref() };
         self.add_attachments(&principal, group.attached_managed_policies, group.group_policy_list);
-        self.parts.insert(Part::Groups);
         let row = self.groups.entry(name.clone()).or_default();
         row.group_name = name;
         fill(&mut row.group_arn, group.arn);
@@ -271,20 +292,13 @@ impl AccountFacts {
         fill(&mut row.created, group.create_date);
     }
 
-    /// A role; `detailed` where it came with policies, tags and last use.
+    /// A role; `detailed` where it came with its last use, so that none given is none.
     pub(crate) fn add_role(&mut self, role: output::Role, detailed: bool) {
         let (Some(name), Some(arn)) = (role.role_name, role.arn) else { return };
         let principal = Principal { kind: "role", name: &name, arn: Some(&arn) };
         let boundary = role.permissions_boundary.and_then(|one| one.permissions_boundary_arn);
         self.add_attachments(&principal, role.attached_managed_policies, role.role_policy_list);
         self.add_boundary(&principal, boundary.as_deref());
-        self.parts.insert(Part::Roles);
-        if detailed {
-            self.parts.extend([Part::Attachments, Part::RoleLastUsed]);
-        }
-        if role.max_session_duration.is_some() {
-            self.parts.insert(Part::RoleDetails);
-        }
         let row = self.roles.entry(arn.clone()).or_default();
         row.role_name = name;
         row.role_arn.clone_from(&arn);
@@ -312,10 +326,7 @@ impl AccountFacts {
         row.identity_center = path.starts_with("/aws-reserved/sso.amazonaws.com/");
         if !role.assume_role_policy_document.is_null() {
             match document::trust_statements(row, &role.assume_role_policy_document) {
-                Some(rows) => {
-                    self.parts.insert(Part::TrustStatements);
-                    self.trust.insert(arn, rows);
-                }
+                Some(rows) => self.trust.extend([(arn, rows)]),
                 None => {
                     let reason = format!("the trust policy of {arn} cannot be understood");
                     self.missing.push((Part::TrustStatements, reason));
@@ -326,7 +337,6 @@ impl AccountFacts {
 
     pub(crate) fn add_policy(&mut self, policy: output::Policy) {
         let Some(arn) = policy.arn else { return };
-        self.parts.insert(Part::Policies);
         let versions = policy.policy_version_list.unwrap_or_default();
         let in_force = |version: &&output::PolicyVersion| {
             version.is_default_version == Some(true)
@@ -373,7 +383,6 @@ impl AccountFacts {
     }
 
     pub(crate) fn add_provider(&mut self, arn: &str, provider: output::Provider) {
-        self.parts.insert(Part::IdentityProviders);
         let row = self.providers.entry(arn.to_owned()).or_default();
         arn.clone_into(&mut row.provider_arn);
         let kind = if arn.contains(":saml-provider/") { "saml" } else { "oidc" };

@@ -78,6 +78,17 @@ impl Part {
         Self::IdentityProviders,
     ];
 
+    /// What get-account-authorization-details tells.
+    pub(crate) const OF_DETAILS: [Self; 7] = [
+        Self::Users,
+        Self::Groups,
+        Self::Roles,
+        Self::RoleLastUsed,
+        Self::Policies,
+        Self::Attachments,
+        Self::TrustStatements,
+    ];
+
     /// The word in `iam_snapshots.parts`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -182,7 +182,7 @@ fn write_words(out: &mut impl std::io::Write, inventory: &Inventory) -> std::io:
         (inventory.identity_providers.len(), "identity provider"),
         (inventory.identity_center_assignments.len(), "assignment"),
         (inventory.identity_store_users.len(), "identity store user"),
-        (inventory.organization_policies.len(), "organisation's rule"),
+        (inventory.organization_policies.len(), "organisation-wide guardrail"),
         (inventory.known_accounts.len(), "known account"),
     ];
     let counts = counts.iter().filter(|(number, _)| *number > 0);

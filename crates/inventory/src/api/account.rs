@@ -20,17 +20,6 @@ const USERS_AT_ONCE: usize = 4;
 const REPORT_ATTEMPTS: u32 = 60;
 const REPORT_PAUSE: Duration = Duration::from_secs(2);
 
-/// What get-account-authorization-details tells.
-const DETAILS: [Part; 7] = [
-    Part::Users,
-    Part::Groups,
-    Part::Roles,
-    Part::RoleLastUsed,
-    Part::Policies,
-    Part::Attachments,
-    Part::TrustStatements,
-];
-
 /// Reads all that can be read; what cannot is kept as missing.
 pub(super) async fn read(config: &SdkConfig, id: &str) -> Facts {
     let client = Client::new(config);
@@ -52,16 +41,6 @@ pub(super) async fn read(config: &SdkConfig, id: &str) -> Facts {
     facts
 }
 
-impl AccountFacts {
-    /// Whatever was got of these parts is kept, but they do not count as read.
-    pub(super) fn give_up(&mut self, parts: &[Part], reason: &str) {
-        for part in parts {
-            self.parts.remove(part);
-            self.missing.push((*part, reason.to_owned()));
-        }
-    }
-}
-
 async fn details(client: &Client, account: &mut AccountFacts) {
     let mut pages = client.get_account_authorization_details().into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -69,12 +48,12 @@ async fn details(client: &Client, account: &mut AccountFacts) {
             Ok(page) => page,
             Err(error) => {
                 let reason = words("iam:GetAccountAuthorizationDetails", &error);
-                account.give_up(&DETAILS, &reason);
+                account.give_up(&Part::OF_DETAILS, &reason);
                 return;
             }
         };
         for user in page.user_detail_list.unwrap_or_default() {
-            account.add_user_output(convert::user(user), true);
+            account.add_user_output(convert::user(user));
         }
         for group in page.group_detail_list.unwrap_or_default() {
             account.add_group(convert::group(group));
@@ -86,12 +65,11 @@ async fn details(client: &Client, account: &mut AccountFacts) {
             account.add_policy(convert::policy(policy));
         }
     }
-    account.parts.extend(DETAILS);
+    account.parts.extend(Part::OF_DETAILS);
 }
 
 /// The longest session and the description are told here alone.
 async fn roles(client: &Client, account: &mut AccountFacts) {
-    let details_read = account.parts.contains(&Part::Roles);
     let mut pages = client.list_roles().into_paginator().items().send();
     while let Some(role) = pages.next().await {
         match role {
@@ -99,10 +77,6 @@ async fn roles(client: &Client, account: &mut AccountFacts) {
             Err(error) => {
                 let reason = words("iam:ListRoles", &error);
                 account.give_up(&[Part::RoleDetails], &reason);
-                if !details_read {
-                    account.parts.remove(&Part::Roles);
-                    account.parts.remove(&Part::TrustStatements);
-                }
                 return;
             }
         }
@@ -117,18 +91,15 @@ async fn keys(client: &Client, account: &mut AccountFacts) {
         let mut pages = client.list_users().into_paginator().items().send();
         while let Some(user) = pages.next().await {
             match user {
-                Ok(user) => account.add_user_output(
-                    output::User {
-                        user_name: Some(user.user_name),
-                        user_id: Some(user.user_id),
-                        arn: Some(user.arn),
-                        path: Some(user.path),
-                        create_date: convert::micros(Some(user.create_date)),
-                        password_last_used: convert::micros(user.password_last_used),
-                        ..output::User::default()
-                    },
-                    false,
-                ),
+                Ok(user) => account.add_user_output(output::User {
+                    user_name: Some(user.user_name),
+                    user_id: Some(user.user_id),
+                    arn: Some(user.arn),
+                    path: Some(user.path),
+                    create_date: convert::micros(Some(user.create_date)),
+                    password_last_used: convert::micros(user.password_last_used),
+                    ..output::User::default()
+                }),
                 Err(error) => {
                     let reason = words("iam:ListUsers", &error);
                     let parts = [Part::Users, Part::AccessKeys, Part::AccessKeyLastUsed];
@@ -229,7 +200,6 @@ async fn credential_report(client: &Client) -> Result<(Vec<u8>, Option<i64>), St
 }
 
 async fn oidc_providers(client: &Client, account: &mut AccountFacts) {
-    account.parts.insert(Part::IdentityProviders);
     let listed = match client.list_open_id_connect_providers().send().await {
         Ok(listed) => listed.open_id_connect_provider_list.unwrap_or_default(),
         Err(error) => {
@@ -238,6 +208,7 @@ async fn oidc_providers(client: &Client, account: &mut AccountFacts) {
             return;
         }
     };
+    account.oidc_listed = true;
     for arn in listed.into_iter().filter_map(|provider| provider.arn) {
         let asked =
             client.get_open_id_connect_provider().open_id_connect_provider_arn(&arn).send().await;
@@ -255,13 +226,10 @@ async fn oidc_providers(client: &Client, account: &mut AccountFacts) {
 async fn saml_providers(client: &Client, account: &mut AccountFacts) {
     match client.list_saml_providers().send().await {
         Ok(listed) => {
+            account.saml_listed = true;
             for provider in listed.saml_provider_list.unwrap_or_default() {
                 let Some(arn) = provider.arn.clone() else { continue };
-                let known = account.parts.contains(&Part::IdentityProviders);
                 account.add_provider(&arn, convert::saml_provider(provider));
-                if !known {
-                    account.parts.remove(&Part::IdentityProviders);
-                }
             }
         }
         Err(error) => {

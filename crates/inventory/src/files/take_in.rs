@@ -122,25 +122,39 @@ impl File<'_> {
     /// Users, groups and roles, and the people of an identity store.
     fn principals(&self, facts: &mut Facts, output: &mut Output) -> Result<(), Problem> {
         for user in output.user_detail_list.take().into_iter().flatten() {
-            facts.account(&self.account(user.arn.as_deref())?).add_user_output(user, true);
+            facts.account(&self.account(user.arn.as_deref())?).add_user_output(user);
         }
+        let all_users = output.users.is_some();
         for user in output.users.take().into_iter().flatten().chain(output.user.take()) {
             // Users of an identity store have no ARN.
             if user.identity_store_id.is_some() || user.arn.is_none() {
                 facts.shared_parts.insert(Part::IdentityStore);
                 facts.add_person(user);
             } else {
-                facts.account(&self.account(user.arn.as_deref())?).add_user_output(user, false);
+                let account = facts.account(&self.account(user.arn.as_deref())?);
+                if all_users {
+                    account.parts.insert(Part::Users);
+                }
+                account.add_user_output(user);
             }
         }
         let groups = output.group_detail_list.take().into_iter().chain(output.groups.take());
         for group in groups.flatten() {
-            facts.account(&self.account(group.arn.as_deref())?).add_group(group);
+            let account = facts.account(&self.account(group.arn.as_deref())?);
+            account.parts.insert(Part::Groups);
+            account.add_group(group);
         }
         for role in output.role_detail_list.take().into_iter().flatten() {
             facts.account(&self.account(role.arn.as_deref())?).add_role(role, true);
         }
-        for role in output.roles.take().into_iter().flatten().chain(output.role.take()) {
+        let all_roles = [Part::Roles, Part::RoleDetails, Part::TrustStatements];
+        for role in output.roles.take().into_iter().flatten() {
+            let account = facts.account(&self.account(role.arn.as_deref())?);
+            account.parts.extend(all_roles);
+            account.add_role(role, false);
+        }
+        // One by itself says nothing of the others.
+        if let Some(role) = output.role.take() {
             facts.account(&self.account(role.arn.as_deref())?).add_role(role, false);
         }
         Ok(())
@@ -191,15 +205,15 @@ impl File<'_> {
             };
             facts.account(&account).add_provider(&arn, provider);
         }
+        if let Some(home) = &self.home {
+            let account = facts.account(home);
+            account.oidc_listed |= output.open_id_connect_provider_list.is_some();
+            account.saml_listed |= output.saml_provider_list.is_some();
+        }
         let lists = [output.open_id_connect_provider_list.take(), output.saml_provider_list.take()];
-        for list in lists.into_iter().flatten() {
-            if let Some(home) = &self.home {
-                facts.account(home).parts.insert(Part::IdentityProviders);
-            }
-            for provider in list {
-                let Some(arn) = provider.arn.clone() else { continue };
-                facts.account(&self.account(Some(&arn))?).add_provider(&arn, provider);
-            }
+        for provider in lists.into_iter().flatten().flatten() {
+            let Some(arn) = provider.arn.clone() else { continue };
+            facts.account(&self.account(Some(&arn))?).add_provider(&arn, provider);
         }
         Ok(())
     }

@@ -285,6 +285,8 @@ fn a_missing_page_and_data_of_the_future_are_said() {
     let words = "roles: more pages of get-account-authorization-details follow than were read";
     assert!(missing.contains(words), "{missing}");
     assert!(missing.contains("access_keys: neither get-account-authorization-details nor"));
+    assert_eq!(one(&done, PRODUCTION).snapshot.parts, [""; 0], "half a list is no list");
+    assert_eq!(one(&done, PRODUCTION).users.len(), 3);
     let done = snapshots(read_folder(folder.path()).facts, "files", NOW - 86_400_000_000);
     assert!(done.inventories.is_empty());
     let words = done.rejected[0].to_string();
@@ -292,6 +294,14 @@ fn a_missing_page_and_data_of_the_future_are_said() {
         words.contains("it tells of 2026-01-04 22:10:00Z, after 2026-01-04 08:00:00Z"),
         "{words}"
     );
+}
+
+#[test]
+fn a_clock_that_is_a_little_behind_does_no_harm() {
+    let folder = folder_of(&[("page.json", &fixture("111122223333/authorization-page-1.json"))]);
+    let used = crate::time::parse("2026-01-04T22:10:00Z").unwrap();
+    let done = snapshots(read_folder(folder.path()).facts, "files", used - 3_000_000);
+    assert_eq!(one(&done, PRODUCTION).snapshot.snapshot_time, used);
 }
 
 #[test]
