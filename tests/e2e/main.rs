@@ -34,6 +34,8 @@ mod crash;
 mod deploy;
 /// What `doctor` finds wrong, and whether doing as it says mends it.
 mod doctor;
+/// What `inventory` reads of accounts, from files and from AWS.
+mod inventory;
 /// Other programs that read the tables.
 mod readers;
 /// What `ingest` takes and what it leaves out.

@@ -13,14 +13,24 @@ const MAX_LINES: usize = 500;
 const MAX_ARCHITECTURE_LINES: usize = 200;
 
 /// Crates of ours that a crate may depend on; its tests may use the generator as well.
-const INNER: [(&str, &[&str]); 7] = [
+const INNER: [(&str, &[&str]); 8] = [
     ("rolecall-events", &[]),
     ("rolecall-lake", &["rolecall-events", "rolecall-unify"]),
     ("rolecall-ingest", &["rolecall-events", "rolecall-lake"]),
+    ("rolecall-inventory", &["rolecall-lake"]),
     ("rolecall-query", &["rolecall-events", "rolecall-lake"]),
     ("rolecall-testkit", &[]),
     ("rolecall-unify", &[]),
-    ("rolecall", &["rolecall-ingest", "rolecall-lake", "rolecall-query", "rolecall-testkit"]),
+    (
+        "rolecall",
+        &[
+            "rolecall-ingest",
+            "rolecall-inventory",
+            "rolecall-lake",
+            "rolecall-query",
+            "rolecall-testkit",
+        ],
+    ),
 ];
 
 /// Everything that a crate which knows nothing of the world may depend on outside its own tests.

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Read log files from folders, files or s3://bucket/prefix into the lake
     Ingest(Ingest),
+    /// Take down what users, keys, roles and policies accounts have: from AWS, or from files
+    Inventory(Inventory),
     /// Who was that? An access key id, a role, user or session ARN, an event id, or an IP address
     Who(Who),
     /// Run a report, list them, or explain one
@@ -104,6 +106,32 @@ pub(crate) struct Ingest {
     pub(crate) digests: DigestFlags,
     #[command(flatten)]
     pub(crate) selection: SelectionFlags,
+}
+
+/// `rolecall inventory`
+#[derive(Debug, Args)]
+pub(crate) struct Inventory {
+    /// Folder with what the AWS CLI printed (get-account-authorization-details, list-access-keys,
+    /// list-roles, get-credential-report and others), instead of asking AWS; a folder below it for each
+    /// account
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from: Option<PathBuf>,
+    /// When the files' content was true [default: when the newest of them was written]
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) snapshot_time: Option<String>,
+    /// Role to assume in every account but the caller's own, by its name
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    pub(crate) role_name: Option<String>,
+    /// External ID that the role asks for
+    #[arg(long, value_name = "ID", requires = "role_name")]
+    pub(crate) external_id: Option<String>,
+    /// Accounts to read: a file with one number a line; what follows a # is a remark [default: the
+    /// caller's own]
+    #[arg(long, value_name = "FILE", requires = "role_name", conflicts_with = "from")]
+    pub(crate) accounts: Option<PathBuf>,
+    /// Read all active accounts of the organisation, its policies, and the identity store's people
+    #[arg(long, requires = "role_name", conflicts_with = "from")]
+    pub(crate) organization: bool,
 }
 
 /// Which log files are wanted, by the place they lie in.

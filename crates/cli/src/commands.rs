@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod ingest;
+pub(crate) mod inventory;
 pub(crate) mod maintain;
 pub(crate) mod report;
 pub(crate) mod schema;

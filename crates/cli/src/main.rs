@@ -66,6 +66,7 @@ async fn command(context: &Context, command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => commands::demo::run(context, &args).await,
         Command::Ingest(args) => commands::ingest::run(context, &args).await,
+        Command::Inventory(args) => commands::inventory::run(context, &args).await,
         Command::Who(args) => commands::who::run(context, &args).await,
         Command::Report(args) => commands::report::run(context, &args).await,
         Command::Sql(args) => commands::sql::run(context, &args).await,

@@ -134,6 +134,19 @@ pub async fn examine(request: &Request, queue: Option<&dyn Queue>) -> Diagnosis 
     diagnosis
 }
 
+/// What the trails record that the caller's account sees, those of its organisation among them. The reason
+/// in words where nobody may know.
+pub async fn trails() -> Result<Vec<Sight>, String> {
+    let own = S3::connect(&S3Options::default()).await;
+    let mut diagnosis = Diagnosis::default();
+    trail::examine(own.config(), &Request::default(), &mut diagnosis).await;
+    let mut checks = diagnosis.checks.into_iter();
+    match checks.find(|check| check.outcome == Outcome::NotChecked) {
+        Some(check) => Err(check.found),
+        None => Ok(diagnosis.trails),
+    }
+}
+
 /// Without credentials, everything else would fail for that one reason.
 async fn credentials(config: &SdkConfig) -> Option<Check> {
     use aws_sdk_s3::config::ProvideCredentials as _;

@@ -52,21 +52,35 @@ pub(crate) struct Call {
     pub(crate) target: String,
     /// Action of SQS; `None` for S3.
     pub(crate) sqs: Option<String>,
+    /// Action of another service that is asked in JSON, such as `ListAccounts`.
+    json: Option<String>,
+    /// What is asked for in a form, as IAM and STS are; empty for others.
+    pub(crate) form: String,
 }
 
 impl Call {
-    fn of(head: &Head) -> Self {
-        let action =
-            head.header("x-amz-target").and_then(|target| target.strip_prefix("AmazonSQS."));
+    fn of(head: &Head, body: &[u8]) -> Self {
+        let is_form = head.header("content-type").is_some_and(|kind| kind.contains("urlencoded"));
+        let target = head.header("x-amz-target");
+        let action = target.and_then(|target| target.strip_prefix("AmazonSQS."));
+        let json = target.filter(|_| action.is_none()).and_then(|target| target.rsplit('.').next());
         Self {
             method: head.word(0).to_owned(),
             target: head.word(1).to_owned(),
             sqs: action.map(str::to_owned),
+            json: json.map(str::to_owned),
+            form: if is_form { String::from_utf8_lossy(body).into_owned() } else { String::new() },
         }
     }
 
     pub(crate) fn is_sqs(&self, action: &str) -> bool {
         self.sqs.as_deref() == Some(action)
+    }
+
+    /// It asks a service other than S3 and SQS for this.
+    pub(crate) fn is_action(&self, action: &str) -> bool {
+        let json = self.json.as_deref() == Some(action);
+        json || self.form.split('&').any(|field| field.strip_prefix("Action=") == Some(action))
     }
 
     /// It fetches an object whose key ends so.
@@ -193,7 +207,7 @@ fn serve(mut client: &TcpStream, shared: &Mutex<Shared>) -> Result<()> {
             head.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("expect"));
         }
         let body = head.body(&mut from, None)?;
-        let call = Call::of(&head);
+        let call = Call::of(&head, &body);
         let fault = shared.lock().unwrap().judge(&call);
         match fault {
             Some(Fault::Refuse(status, code)) => {
@@ -235,14 +249,18 @@ fn forward(head: &Head, body: &[u8]) -> Result<(Head, Vec<u8>)> {
     Ok((answer, body))
 }
 
-/// An error in the words of S3 or SQS.
+/// An error in the words of S3, SQS or IAM.
 fn refusal(call: &Call, status: u16, code: &str) -> Vec<u8> {
-    let (kind, body) = if call.sqs.is_some() {
+    let (kind, body) = if call.sqs.is_some() || call.json.is_some() {
         let body =
             format!("{{\"__type\":\"com.amazonaws.sqs#{code}\",\"message\":\"on purpose\"}}");
         ("application/x-amz-json-1.0", body)
     } else {
         let body = format!("<Error><Code>{code}</Code><Message>on purpose</Message></Error>");
+        let body = match call.form.is_empty() {
+            true => body,
+            false => format!("<ErrorResponse>{body}</ErrorResponse>"),
+        };
         ("application/xml", body)
     };
     let length = body.len();

@@ -55,7 +55,13 @@ async fn keep(context: &Context, trails: &[Sight]) -> anyhow::Result<()> {
         // A check on the lake has said what is wrong with it.
         Err(_) => return Ok(()),
     };
-    let snapshots: Vec<TrailSnapshot> = trails
+    lake.record_trails(&snapshots(trails), clock::now_micros()).await?;
+    Ok(())
+}
+
+/// The trails as rows of the lake.
+pub(super) fn snapshots(trails: &[Sight]) -> Vec<TrailSnapshot> {
+    trails
         .iter()
         .map(|sight| TrailSnapshot {
             trail_arn: sight.trail_arn.clone(),
@@ -71,9 +77,7 @@ async fn keep(context: &Context, trails: &[Sight]) -> anyhow::Result<()> {
             not_recorded: sight.findings.iter().map(ToString::to_string).collect(),
             data_event_types: sight.data_events.clone(),
         })
-        .collect();
-    lake.record_trails(&snapshots, clock::now_micros()).await?;
-    Ok(())
+        .collect()
 }
 
 fn request(context: &Context, args: &args::Doctor) -> anyhow::Result<Request> {

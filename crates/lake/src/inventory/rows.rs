@@ -173,7 +173,7 @@ row! {
         last_used_region: Option<String>,
         /// IAM's last use was read: then none means never, or not since April 2015.
         last_used_known: bool,
-        /// `access_key_id`, `create_date` or `ambiguous`.
+        /// `access_key_id`, `create_date`, `elimination` or `ambiguous`.
         matched_by: Option<String>,
         /// What must be known of the row, in words.
         note: Option<String>,

@@ -44,7 +44,7 @@ table!(
             "parts",
             TextList,
             "What was read: users, credential_report, access_keys, access_key_last_used, groups, roles, \
-             role_last_used, policies, attachments, trust_statements, identity_providers, \
+             role_details, role_last_used, policies, attachments, trust_statements, identity_providers, \
              identity_center, organization_policies, trails, identity_store, accounts",
         ),
         some("missing", TextList, "What was not read, and why, each in words: part: reason"),
@@ -124,8 +124,8 @@ table!(
         some(
             "matched_by",
             Text,
-            "How a slot of the credential report was tied to the id: access_key_id, create_date or \
-             ambiguous",
+            "How last use was tied to the id: access_key_id (asked for by id); or the slot of the \
+             credential report: create_date, elimination (no other is left), ambiguous (none)",
         ),
         some("note", Text, "What must be known of the row, in words"),
     ]

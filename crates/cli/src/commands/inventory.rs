@@ -1,0 +1,233 @@
+//! `rolecall inventory`: what there is in accounts' IAM, from the API or from files, into the lake.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arrow::array::{
+    ArrayRef, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
+};
+use rolecall_ingest::doctor::Sight;
+use rolecall_inventory::{
+    Facts, Problem, Rejected, Request, read_accounts, read_folder, snapshots,
+};
+use rolecall_lake::Inventory;
+
+use super::{Context, doctor};
+use crate::clock::GivenTime;
+use crate::exit::{self, Exit, Usage};
+use crate::render::{Format, Heading};
+use crate::{args, clock, term};
+
+/// Accounts whose rows are committed together: many small commits would make a slow lake.
+const ACCOUNTS_PER_COMMIT: usize = 50;
+/// Clocks of file servers differ by so much, in microseconds, without any being wrong.
+const CLOCK_SKEW: i64 = 60_000_000;
+
+/// What was read, and as of when.
+struct Gathered {
+    facts: Facts,
+    source: &'static str,
+    at: i64,
+    rejected: Vec<Rejected>,
+    trails: Vec<Sight>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(context: &Context, args: &args::Inventory) -> anyhow::Result<Exit> {
+    let now = clock::now_micros();
+    let gathered = match &args.from {
+        Some(folder) => from_folder(folder, args.snapshot_time.as_deref(), now).await?,
+        None => from_aws(args).await?,
+    };
+    let Gathered { facts, source, at, mut rejected, trails } = gathered;
+    let done = snapshots(facts, source, at);
+    rejected.extend(done.rejected);
+    for rejected in &rejected {
+        tracing::warn!("{}", term::visible(&rejected.to_string()));
+    }
+    if done.inventories.is_empty() {
+        anyhow::bail!("nothing was read that a snapshot could be made of; the lake is as it was");
+    }
+    let lake = context.create_or_open_lake().await?;
+    let mut ids = Vec::new();
+    for some in done.inventories.chunks(ACCOUNTS_PER_COMMIT) {
+        ids.extend(lake.record_inventory(some, now).await?);
+    }
+    lake.record_trails(&doctor::snapshots(&trails), now).await?;
+    if context.format() == Format::Table {
+        let mut out = exit::stdout();
+        for inventory in &done.inventories {
+            write_words(&mut out, inventory)?;
+        }
+        out.flush()?;
+    } else {
+        context.write_batch(&heading(at), &rows(&done.inventories, &ids)?)?;
+    }
+    Ok(if rejected.is_empty() { Exit::Done } else { Exit::SomeRejected })
+}
+
+async fn from_folder(
+    folder: &Path,
+    snapshot_time: Option<&str>,
+    now: i64,
+) -> anyhow::Result<Gathered> {
+    let given = snapshot_time.map(clock::parse_time).transpose()?;
+    if !folder.is_dir() {
+        return Err(Usage::new(format!("--from {}: no such folder", folder.display())).into());
+    }
+    let of = folder.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_folder(&of)).await.context("read files")?;
+    let at = match (given, read.newest) {
+        // The whole day, but for what is still to come of it.
+        (Some(GivenTime::Day(start)), _) if start <= now => GivenTime::Day(start).end().min(now),
+        (Some(given), _) => given.end(),
+        (None, Some(newest)) if newest <= now + CLOCK_SKEW => newest.min(now),
+        (None, Some(newest)) => {
+            return Err(Usage::new(format!(
+                "the newest file was written at {}, and now is {}: a clock is wrong; say with \
+                 --snapshot-time when this was true",
+                clock::format_time(newest),
+                clock::format_time(now),
+            ))
+            .into());
+        }
+        (None, None) => now,
+    };
+    if at > now {
+        let words = format!("--snapshot-time: {} is in the future", clock::format_time(at));
+        return Err(Usage::new(words).into());
+    }
+    let (facts, rejected) = (read.facts, read.rejected);
+    Ok(Gathered { facts, source: "files", at, rejected, trails: Vec::new() })
+}
+
+async fn from_aws(args: &args::Inventory) -> anyhow::Result<Gathered> {
+    if args.role_name.is_some() && args.accounts.is_none() && !args.organization {
+        let words = "--role-name: say in which accounts, with --accounts or --organization";
+        return Err(Usage::new(words).into());
+    }
+    let request = Request {
+        accounts: args.accounts.as_deref().map(accounts).transpose()?.unwrap_or_default(),
+        organization: args.organization,
+        role_name: args.role_name.clone(),
+        external_id: args.external_id.clone(),
+    };
+    let mut answer = read_accounts(&request).await.context("ask AWS")?;
+    let (looked, trails) = match rolecall_ingest::doctor::trails().await {
+        Ok(trails) => (Ok(()), trails),
+        Err(reason) => {
+            let input = format!("account {}", answer.caller);
+            let problem = Problem::Call(format!("trails: {reason}"));
+            answer.rejected.push(Rejected { input, problem });
+            (Err(reason), Vec::new())
+        }
+    };
+    answer.facts.trails(&answer.caller, looked);
+    // After the last call: nothing that was read is younger.
+    let at = clock::now_micros();
+    let (facts, rejected) = (answer.facts, answer.rejected);
+    Ok(Gathered { facts, source: "api", at, rejected, trails })
+}
+
+/// The accounts that a file lists.
+fn accounts(file: &Path) -> anyhow::Result<Vec<String>> {
+    let wrong = |reason: String| Usage::new(format!("--accounts {}: {reason}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.kind().to_string()))?;
+    let mut accounts = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let account = line.split('#').next().unwrap_or_default().trim();
+        if account.is_empty() {
+            continue;
+        }
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong(format!("line {number}: an account id has 12 digits")).into());
+        }
+        accounts.push(account.to_owned());
+    }
+    if accounts.is_empty() {
+        return Err(wrong("it names no account".to_owned()).into());
+    }
+    Ok(accounts)
+}
+
+fn heading(at: i64) -> Heading {
+    Heading {
+        title: Some("inventory".to_owned()),
+        subtitle: Some("What was read of each account's IAM".to_owned()),
+        generated_micros: Some(at),
+        ..Heading::default()
+    }
+}
+
+fn write_words(out: &mut impl std::io::Write, inventory: &Inventory) -> std::io::Result<()> {
+    let snapshot = &inventory.snapshot;
+    let name = snapshot.account_name.as_deref().unwrap_or_default();
+    writeln!(
+        out,
+        "{}{}{} as of {}",
+        snapshot.account_id,
+        if name.is_empty() { "" } else { " " },
+        term::visible(name),
+        clock::format_time(snapshot.snapshot_time),
+    )?;
+    let counts = [
+        (inventory.users.len(), "user"),
+        (inventory.access_keys.len(), "access key"),
+        (inventory.groups.len(), "group"),
+        (inventory.roles.len(), "role"),
+        (inventory.trust_statements.len(), "trust statement"),
+        (inventory.identity_providers.len(), "identity provider"),
+        (inventory.identity_center_assignments.len(), "assignment"),
+        (inventory.identity_store_users.len(), "identity store user"),
+        (inventory.organization_policies.len(), "organisation-wide guardrail"),
+        (inventory.known_accounts.len(), "known account"),
+    ];
+    let counts = counts.iter().filter(|(number, _)| *number > 0);
+    let counts: Vec<String> =
+        counts.map(|(number, noun)| term::count(*number as u64, noun)).collect();
+    writeln!(out, "  {}", if counts.is_empty() { "empty".to_owned() } else { counts.join(", ") })?;
+    writeln!(out, "  read     {}", snapshot.parts.join(", "))?;
+    for missing in &snapshot.missing {
+        writeln!(out, "  missing  {}", term::visible(missing))?;
+    }
+    Ok(())
+}
+
+/// One row per account.
+fn rows(inventories: &[Inventory], ids: &[String]) -> anyhow::Result<RecordBatch> {
+    let text = |value: fn(&Inventory) -> Option<&str>| -> ArrayRef {
+        Arc::new(inventories.iter().map(value).collect::<StringArray>())
+    };
+    let count = |value: fn(&Inventory) -> usize| -> ArrayRef {
+        let counts = inventories.iter().map(|one| i64::try_from(value(one)).unwrap_or(i64::MAX));
+        Arc::new(Int64Array::from_iter_values(counts))
+    };
+    let list = |value: fn(&Inventory) -> &Vec<String>| -> ArrayRef {
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        for inventory in inventories {
+            value(inventory).iter().for_each(|text| builder.values().append_value(text));
+            builder.append(true);
+        }
+        Arc::new(builder.finish())
+    };
+    let times = inventories.iter().map(|one| one.snapshot.snapshot_time);
+    let times = TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC");
+    RecordBatch::try_from_iter_with_nullable([
+        ("account_id", text(|one| Some(&one.snapshot.account_id)), false),
+        ("account_name", text(|one| one.snapshot.account_name.as_deref()), true),
+        ("snapshot_id", Arc::new(StringArray::from_iter_values(ids)) as ArrayRef, false),
+        ("snapshot_time", Arc::new(times) as ArrayRef, false),
+        ("source", text(|one| Some(&one.snapshot.source)), false),
+        ("users", count(|one| one.users.len()), false),
+        ("access_keys", count(|one| one.access_keys.len()), false),
+        ("roles", count(|one| one.roles.len()), false),
+        ("trust_statements", count(|one| one.trust_statements.len()), false),
+        ("identity_providers", count(|one| one.identity_providers.len()), false),
+        ("parts", list(|one| &one.snapshot.parts), false),
+        ("missing", list(|one| &one.snapshot.missing), false),
+    ])
+    .context("lay out the snapshots")
+}

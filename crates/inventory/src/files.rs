@@ -1,0 +1,202 @@
+//! A folder of files, each recognised by what is in it.
+//!
+//! Every file of the folder and those below it is looked at, hidden ones left out. A file that cannot
+//! be read, or is nothing that is known here, is named; the others count all the same. Which account a
+//! file is of is told by the ARNs in it; else by the files beside it, or by a folder's name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::error::{Problem, Rejected};
+use crate::facts::{Facts, is_account};
+use crate::output::Output;
+use crate::report;
+
+mod take_in;
+mod vendors;
+
+/// What a folder held.
+#[derive(Debug, Default)]
+pub struct Folder {
+    /// All that was read.
+    pub facts: Facts,
+    /// Files that something was read from.
+    pub files: u64,
+    /// When the newest of them was written, in microseconds; none where there is none.
+    pub newest: Option<i64>,
+    /// Files that were not taken.
+    pub rejected: Vec<Rejected>,
+}
+
+/// A file, parsed.
+struct Parsed {
+    path: PathBuf,
+    modified: Option<i64>,
+    content: Content,
+}
+
+enum Content {
+    Outputs(Vec<Output>),
+    /// A credential report, and when it was made.
+    Report(Vec<u8>, Option<i64>),
+    Vendors(Vec<vendors::Vendor>),
+}
+
+/// Reads all files below `folder`.
+pub fn read_folder(folder: &Path) -> Folder {
+    let mut found = Folder::default();
+    let mut files = Vec::new();
+    let seen = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry);
+    for entry in WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(seen) {
+        let entry = match entry {
+            Ok(entry) if entry.file_type().is_file() => entry,
+            Ok(_) => continue,
+            Err(error) => {
+                let path = error.path().unwrap_or(folder).display().to_string();
+                let problem = Problem::Unreadable(io_words(error.io_error()));
+                found.rejected.push(Rejected::new(path, problem));
+                continue;
+            }
+        };
+        match parse(&entry) {
+            Ok(parsed) => files.push(parsed),
+            Err(problem) => {
+                found.rejected.push(Rejected::new(entry.path().display().to_string(), problem));
+            }
+        }
+    }
+    let homes = Homes::of(folder, &files);
+    for file in files {
+        let home = homes.home(&file.path);
+        match take_in::file(&mut found.facts, &file.path, file.content, home) {
+            Ok(()) => {
+                found.files += 1;
+                found.newest = found.newest.max(file.modified);
+            }
+            Err(problem) => {
+                found.rejected.push(Rejected::new(file.path.display().to_string(), problem));
+            }
+        }
+    }
+    found.rejected.sort_by(|a, b| a.input.cmp(&b.input));
+    found
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().to_str().is_some_and(|name| name.starts_with('.'))
+}
+
+fn io_words(error: Option<&std::io::Error>) -> String {
+    error.map_or_else(|| "it is in a circle of links".to_owned(), |error| error.kind().to_string())
+}
+
+fn parse(entry: &DirEntry) -> Result<Parsed, Problem> {
+    let path = entry.path().to_owned();
+    let bytes =
+        std::fs::read(&path).map_err(|error| Problem::Unreadable(io_words(Some(&error))))?;
+    let modified = entry.metadata().ok().and_then(|data| data.modified().ok()).and_then(micros);
+    Ok(Parsed { content: content(&path, bytes)?, path, modified })
+}
+
+fn micros(time: SystemTime) -> Option<i64> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_micros()).ok()
+}
+
+fn content(path: &Path, bytes: Vec<u8>) -> Result<Content, Problem> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{' | b'[') => return outputs(text),
+        None => return Err(Problem::NotRecognised),
+        Some(_) => {}
+    }
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if std::str::from_utf8(first).is_ok_and(report::is_header) {
+        return Ok(Content::Report(text.to_vec(), None));
+    }
+    let is_yaml = path
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"));
+    if is_yaml {
+        return Ok(Content::Vendors(vendors::parse(text)?));
+    }
+    Err(Problem::NotRecognised)
+}
+
+/// One output, several one after the other, or an array of them.
+fn outputs(text: &[u8]) -> Result<Content, Problem> {
+    let is_array = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let outputs: Vec<Output> = if is_array {
+        serde_json::from_slice(text)?
+    } else {
+        let values = serde_json::Deserializer::from_slice(text).into_iter::<Output>();
+        values.collect::<Result<_, _>>()?
+    };
+    if outputs.is_empty() || !outputs.iter().all(Output::is_known) {
+        return Err(Problem::NotRecognised);
+    }
+    if let [output] = &outputs[..]
+        && let Some(encoded) = output.report()
+    {
+        let encoded: String = encoded.split_whitespace().collect();
+        let csv = STANDARD.decode(encoded).map_err(|_| Problem::Shape {
+            line: 1,
+            column: 1,
+            reason: "Content is no base64".to_owned(),
+        })?;
+        return Ok(Content::Report(csv, output.generated_time));
+    }
+    Ok(Content::Outputs(outputs))
+}
+
+/// The account that a file is of where it does not say itself: by the folder that it lies in.
+struct Homes {
+    by_folder: BTreeMap<PathBuf, Option<String>>,
+}
+
+impl Homes {
+    fn of(top: &Path, files: &[Parsed]) -> Self {
+        let mut named: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
+        for file in files {
+            let accounts = match &file.content {
+                Content::Outputs(outputs) => take_in::accounts(outputs),
+                Content::Report(csv, _) => take_in::accounts_of_report(csv),
+                Content::Vendors(_) => BTreeSet::new(),
+            };
+            // A folder's own files speak for it, and those below for the folders above.
+            for folder in file.path.ancestors().skip(1).take_while(|folder| folder.starts_with(top))
+            {
+                named.entry(folder.to_owned()).or_default().extend(accounts.iter().cloned());
+            }
+        }
+        let one = |accounts: BTreeSet<String>| {
+            let mut accounts = accounts.into_iter();
+            accounts.next().filter(|_| accounts.next().is_none())
+        };
+        Self { by_folder: named.into_iter().map(|(folder, all)| (folder, one(all))).collect() }
+    }
+
+    /// The nearest folder that tells: by its name, or because all in it is of one account.
+    fn home(&self, file: &Path) -> Option<String> {
+        for folder in file.ancestors().skip(1) {
+            let name = folder.file_name().and_then(|name| name.to_str());
+            if let Some(name) = name.filter(|name| is_account(name)) {
+                return Some(name.to_owned());
+            }
+            match self.by_folder.get(folder) {
+                Some(Some(account)) => return Some(account.clone()),
+                Some(None) => {}
+                None => return None,
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+//! What a file says, into the facts.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rolecall_lake::inventory::{AssignmentRow, KnownAccountRow};
+
+use super::Content;
+use crate::error::Problem;
+use crate::facts::{Facts, account_of, is_account};
+use crate::output::{AccessKey, LastUsed, Output, Provider};
+use crate::parts::Part;
+use crate::report;
+
+/// Takes in a file. `home` is the account that it is of where nothing in it says so.
+pub(super) fn file(
+    facts: &mut Facts,
+    path: &Path,
+    content: Content,
+    home: Option<String>,
+) -> Result<(), Problem> {
+    match content {
+        Content::Report(csv, generated) => report::take_in(facts, &csv, generated),
+        Content::Vendors(vendors) => {
+            let source = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            for vendor in vendors {
+                let accounts = vendor.accounts.into_iter().filter(|account| is_account(account));
+                facts.vendors.extend(accounts.map(|account| KnownAccountRow {
+                    known_account_id: account,
+                    name: Some(vendor.name.clone()),
+                    kind: "vendor".to_owned(),
+                    source: source.clone(),
+                    ..KnownAccountRow::default()
+                }));
+            }
+            Ok(())
+        }
+        Content::Outputs(outputs) => {
+            let named = accounts(&outputs);
+            let own = named.iter().next().filter(|_| named.len() == 1).cloned();
+            let file = File { path, home: own.or(home) };
+            for output in outputs {
+                file.output(facts, output)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Every account that outputs name as the one that they are of.
+pub(super) fn accounts(outputs: &[Output]) -> BTreeSet<String> {
+    let mut arns: Vec<&Option<String>> = Vec::new();
+    for output in outputs {
+        let users = [&output.user_detail_list, &output.users].into_iter().flatten().flatten();
+        arns.extend(users.chain(&output.user).map(|user| &user.arn));
+        let groups = [&output.group_detail_list, &output.groups].into_iter().flatten().flatten();
+        arns.extend(groups.map(|group| &group.arn));
+        let roles = [&output.role_detail_list, &output.roles].into_iter().flatten().flatten();
+        arns.extend(roles.chain(&output.role).map(|role| &role.arn));
+        // Of an organisation's policies the ARN names the management account.
+        let policies = output.policies.iter().flatten().filter(|policy| policy.kind.is_none());
+        arns.extend(policies.map(|policy| &policy.arn));
+        let providers = [&output.open_id_connect_provider_list, &output.saml_provider_list];
+        arns.extend(providers.into_iter().flatten().flatten().map(|provider| &provider.arn));
+    }
+    let accounts = arns.into_iter().flatten().filter_map(|arn| account_of(arn));
+    accounts.map(str::to_owned).collect()
+}
+
+/// Every account that a credential report is of: one, as a rule.
+pub(super) fn accounts_of_report(csv: &[u8]) -> BTreeSet<String> {
+    let mut scratch = Facts::default();
+    // What is wrong with it is said when it is taken in.
+    let _ = report::take_in(&mut scratch, csv, None);
+    scratch.accounts.into_keys().collect()
+}
+
+struct File<'a> {
+    path: &'a Path,
+    home: Option<String>,
+}
+
+impl File<'_> {
+    /// The account of something that may have an ARN.
+    fn account(&self, arn: Option<&str>) -> Result<String, Problem> {
+        let named = arn.and_then(account_of).map(str::to_owned);
+        named.or_else(|| self.home.clone()).ok_or(Problem::WhichAccount)
+    }
+
+    fn output(&self, facts: &mut Facts, mut output: Output) -> Result<(), Problem> {
+        self.authorization(facts, &output)?;
+        self.page(facts, &output);
+        self.principals(facts, &mut output)?;
+        for policy in output.policies.take().into_iter().flatten() {
+            if policy.kind.is_some() {
+                facts.shared_parts.insert(Part::OrganizationPolicies);
+                facts.add_organization_policy(policy, None, None);
+            } else if policy.arn.is_some() {
+                facts.account(&self.account(policy.arn.as_deref())?).add_policy(policy);
+            }
+        }
+        if let Some(keys) = output.access_key_metadata.take() {
+            // An empty list says that a user has no keys.
+            let account = facts.account(&self.account(None)?);
+            account.parts.insert(Part::AccessKeys);
+            keys.into_iter().for_each(|key| account.add_key(key));
+        }
+        if output.access_key_last_used.is_some() || output.access_key_id.is_some() {
+            self.key(facts, &mut output)?;
+        }
+        self.providers(facts, &mut output)?;
+        Self::organization(facts, output.accounts, output.organization, output.policy);
+        Self::identity_center(
+            facts,
+            output.account_assignments,
+            output.permission_set,
+            output.instances,
+        );
+        Ok(())
+    }
+
+    /// Users, groups and roles, and the people of an identity store.
+    fn principals(&self, facts: &mut Facts, output: &mut Output) -> Result<(), Problem> {
+        for user in output.user_detail_list.take().into_iter().flatten() {
+            facts.account(&self.account(user.arn.as_deref())?).add_user_output(user);
+        }
+        let all_users = output.users.is_some();
+        for user in output.users.take().into_iter().flatten().chain(output.user.take()) {
+            // Users of an identity store have no ARN.
+            if user.identity_store_id.is_some() || user.arn.is_none() {
+                facts.shared_parts.insert(Part::IdentityStore);
+                facts.add_person(user);
+            } else {
+                let account = facts.account(&self.account(user.arn.as_deref())?);
+                if all_users {
+                    account.parts.insert(Part::Users);
+                }
+                account.add_user_output(user);
+            }
+        }
+        let groups = output.group_detail_list.take().into_iter().chain(output.groups.take());
+        for group in groups.flatten() {
+            let account = facts.account(&self.account(group.arn.as_deref())?);
+            account.parts.insert(Part::Groups);
+            account.add_group(group);
+        }
+        for role in output.role_detail_list.take().into_iter().flatten() {
+            facts.account(&self.account(role.arn.as_deref())?).add_role(role, true);
+        }
+        let all_roles = [Part::Roles, Part::RoleDetails, Part::TrustStatements];
+        for role in output.roles.take().into_iter().flatten() {
+            let account = facts.account(&self.account(role.arn.as_deref())?);
+            account.parts.extend(all_roles);
+            account.add_role(role, false);
+        }
+        // One by itself says nothing of the others.
+        if let Some(role) = output.role.take() {
+            facts.account(&self.account(role.arn.as_deref())?).add_role(role, false);
+        }
+        Ok(())
+    }
+
+    /// One key: its last use, or what is an element of list-access-keys by itself.
+    fn key(&self, facts: &mut Facts, output: &mut Output) -> Result<(), Problem> {
+        let account = self.account(None)?;
+        let id = output.access_key_id.take().or_else(|| self.key_of_name());
+        let id = id.ok_or(Problem::WhichKey)?;
+        let user_name = output.user_name.take();
+        if output.status.is_some() || output.create_date.is_some() {
+            facts.account(&account).add_key(AccessKey {
+                user_name: user_name.clone(),
+                access_key_id: Some(id.clone()),
+                status: output.status.take(),
+                create_date: output.create_date,
+            });
+        }
+        let flat = output.last_used_date.is_some() || output.service_name.is_some();
+        let used = output.access_key_last_used.take().or_else(|| {
+            flat.then(|| LastUsed {
+                last_used_date: output.last_used_date,
+                service_name: output.service_name.take(),
+                region: output.region.take(),
+            })
+        });
+        if let Some(used) = used {
+            facts.account(&account).add_last_used(id, user_name, used);
+        }
+        Ok(())
+    }
+
+    fn providers(&self, facts: &mut Facts, output: &mut Output) -> Result<(), Problem> {
+        let url = output.url.take().filter(|_| output.client_id_list.is_some());
+        if let Some(url) = url {
+            // What get-open-id-connect-provider prints has no ARN.
+            let account = self.account(None)?;
+            let host = url.trim_start_matches("https://");
+            let arn = format!("arn:aws:iam::{account}:oidc-provider/{host}");
+            let provider = Provider {
+                url: Some(host.to_owned()),
+                client_id_list: output.client_id_list.take(),
+                thumbprint_list: output.thumbprint_list.take(),
+                create_date: output.create_date,
+                tags: output.tags.take(),
+                ..Provider::default()
+            };
+            facts.account(&account).add_provider(&arn, provider);
+        }
+        if let Some(home) = &self.home {
+            let account = facts.account(home);
+            account.oidc_listed |= output.open_id_connect_provider_list.is_some();
+            account.saml_listed |= output.saml_provider_list.is_some();
+        }
+        let lists = [output.open_id_connect_provider_list.take(), output.saml_provider_list.take()];
+        for provider in lists.into_iter().flatten().flatten() {
+            let Some(arn) = provider.arn.clone() else { continue };
+            facts.account(&self.account(Some(&arn))?).add_provider(&arn, provider);
+        }
+        Ok(())
+    }
+
+    /// What a page of get-account-authorization-details shows to have been read, though it may hold
+    /// none of it.
+    fn authorization(&self, facts: &mut Facts, output: &Output) -> Result<(), Problem> {
+        let lists = [
+            (output.user_detail_list.is_some(), Part::Users),
+            (output.group_detail_list.is_some(), Part::Groups),
+            (output.role_detail_list.is_some(), Part::Roles),
+        ];
+        if lists.iter().all(|(there, _)| !there) {
+            return Ok(());
+        }
+        let account = facts.account(&self.account(None)?);
+        account.parts.extend(lists.iter().filter(|(there, _)| *there).map(|(_, part)| *part));
+        account.parts.insert(Part::Attachments);
+        if output.role_detail_list.is_some() {
+            account.parts.extend([Part::RoleLastUsed, Part::TrustStatements]);
+        }
+        if output.policies.is_some() {
+            account.parts.insert(Part::Policies);
+        }
+        Ok(())
+    }
+
+    /// `get-access-key-last-used.AKIA….json`: the output does not name its key.
+    fn key_of_name(&self) -> Option<String> {
+        let name = self.path.file_name()?.to_str()?;
+        let is_key = |word: &&str| {
+            word.len() >= 16
+                && word.starts_with("AKIA")
+                && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        };
+        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+        words.find(is_key).map(str::to_owned)
+    }
+
+    fn organization(
+        facts: &mut Facts,
+        accounts: Option<Vec<crate::output::Account>>,
+        organization: Option<crate::output::Organization>,
+        policy: Option<crate::output::OrganizationPolicy>,
+    ) {
+        if accounts.is_some() {
+            facts.shared_parts.insert(Part::Accounts);
+        }
+        for account in accounts.into_iter().flatten() {
+            facts.add_organization_account(account);
+        }
+        if let Some(organization) = organization {
+            facts.organization.id = organization.id.or(facts.organization.id.take());
+            let management = organization.master_account_id;
+            facts.organization.management_account =
+                management.or(facts.organization.management_account.take());
+        }
+        if let Some(policy) = policy
+            && let Some(summary) = policy.policy_summary
+        {
+            facts.shared_parts.insert(Part::OrganizationPolicies);
+            facts.add_organization_policy(summary, Some(&policy.content), policy.targets);
+        }
+    }
+
+    fn identity_center(
+        facts: &mut Facts,
+        assignments: Option<Vec<crate::output::Assignment>>,
+        set: Option<crate::output::PermissionSet>,
+        instances: Option<Vec<crate::output::Instance>>,
+    ) {
+        for assignment in assignments.into_iter().flatten() {
+            let Some(account) = assignment.account_id.filter(|id| is_account(id)) else { continue };
+            let account = facts.account(&account);
+            account.parts.insert(Part::IdentityCenter);
+            account.assignments.push(AssignmentRow {
+                permission_set_arn: assignment.permission_set_arn,
+                principal_type: assignment.principal_type,
+                principal_id: assignment.principal_id,
+                ..AssignmentRow::default()
+            });
+        }
+        if let Some(set) = set
+            && let (Some(arn), Some(name)) = (set.permission_set_arn, set.name)
+        {
+            facts.permission_sets.insert(arn, name);
+        }
+        for instance in instances.into_iter().flatten() {
+            if let (Some(arn), Some(store)) = (instance.instance_arn, instance.identity_store_id) {
+                facts.instances.insert(arn, store);
+            }
+        }
+    }
+
+    /// Keeps whether more pages follow, so that what is not there is missed.
+    fn page(&self, facts: &mut Facts, output: &Output) {
+        let Some((list, part)) = output.list() else { return };
+        match &self.home {
+            Some(home) if !Part::SHARED.contains(&part) => {
+                facts.account(home).add_page(list, part, output.is_cut_off());
+            }
+            _ if output.is_cut_off() => {
+                let words =
+                    format!("{}: more pages of {list} follow than were read", part.as_str());
+                facts.shared_missing.push(words);
+            }
+            _ => {}
+        }
+    }
+}
