@@ -9,6 +9,7 @@
 //! - [`Lake::digest_results`]: adds what CloudTrail's digests prove.
 //! - [`Lake::maintain`]: lets old days expire, compacts, sorts, drops duplicate events, deletes
 //!   what is not needed.
+//! - [`Place`]: a folder or prefix for other files, such as reports.
 //! - [`Lake::check`]: compares the ledger's counts with the rows.
 //!
 //! It does not know where log files come from, reads no clock and no environment: times are passed
@@ -23,6 +24,7 @@ mod lake;
 mod ledger;
 mod log;
 mod maintain;
+mod place;
 mod probe;
 mod provider;
 mod reader;
@@ -39,6 +41,7 @@ pub use digests::{DigestReport, DigestResult, Proof, Subject};
 pub use error::{Kind, LakeError, Result};
 pub use lake::{Lake, LakeOptions};
 pub use maintain::{MaintainOptions, MaintainReport, TableReport};
+pub use place::Place;
 pub use probe::Probe;
 pub use reader::LakeReader;
 pub use rows::{Batch, ContentHash, FileStatus, LogFileId, LogFileMeta, Pushed};

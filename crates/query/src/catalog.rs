@@ -16,6 +16,7 @@ use include_dir::{Dir, include_dir};
 use rolecall_lake::schema::{COMMENT_KEY, tables};
 
 use crate::front_matter::FrontMatter;
+use crate::functions::networks::Networks;
 use crate::lazy::LazyTable;
 use crate::{QueryError, functions, lazy, sessions, switches};
 
@@ -67,8 +68,10 @@ const VIEWS: [&str; 4] = ["assumptions", "access_keys", "roles", "coverage"];
 pub(crate) async fn build(
     base: &SessionContext,
     tables: HashMap<String, Arc<dyn TableProvider>>,
+    networks: &Networks,
 ) -> Result<(SessionContext, Vec<Relation>), QueryError> {
-    let ground = layer(base, &tables, &[])?;
+    let layer = |more: &[_]| layer(base, &tables, more, networks);
+    let ground = layer(&[])?;
     let mut steps: Vec<(&'static str, Arc<dyn TableProvider>)> = Vec::new();
     for name in PLAIN_STEPS {
         let view = view(&ground, &step_file(name)).await?;
@@ -79,7 +82,7 @@ pub(crate) async fn build(
         steps.push((name, kept(&ground, name).await?));
     }
     steps.push(("switch_pairs", switches::table(&ground)?));
-    let middle = layer(base, &tables, &steps)?;
+    let middle = layer(&steps)?;
     let acts = view(&middle, &step_file("acts")).await?;
     middle.register_table("acts", acts)?;
 
@@ -93,7 +96,7 @@ pub(crate) async fn build(
     views.push(("sessions", sessions::table(&middle)));
     relations.push(sessions::relation());
     relations.sort_by(|a, b| (a.kind as u8, &a.name).cmp(&(b.kind as u8, &b.name)));
-    Ok((layer(base, &tables, &views)?, relations))
+    Ok((layer(&views)?, relations))
 }
 
 /// A context with the functions, the tables and `more`.
@@ -101,9 +104,10 @@ fn layer(
     base: &SessionContext,
     tables: &HashMap<String, Arc<dyn TableProvider>>,
     more: &[(&'static str, Arc<dyn TableProvider>)],
+    networks: &Networks,
 ) -> Result<SessionContext, QueryError> {
     let context = SessionContext::new_with_config_rt(base.copied_config(), base.runtime_env());
-    functions::register(&context);
+    functions::register(&context, networks);
     for (name, table) in tables {
         context.register_table(name.as_str(), Arc::clone(table))?;
     }
