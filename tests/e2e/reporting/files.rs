@@ -87,6 +87,10 @@ fn what_flipped_came_and_went_is_said_with_its_reason() {
     let fell = json!("coverage of account 111122223333 fell 1.000 → 0.000");
     assert_eq!(column(&rows, "change_reasons"), [&fell; 3]);
 
+    // What was asked for is another thing: it says so.
+    let other = [&args[..], &["--account", "444455556666"]].concat();
+    site.report(8, &other).run().exits(0).complains_of(&["as_of=2026-01-07", "other parameters"]);
+
     let broken = site.path("out/names/as_of=2026-01-06/names.parquet");
     std::fs::write(broken, "PAR1 not").unwrap();
     let run = site.report(7, &args).run().exits(1);
@@ -125,6 +129,9 @@ fn all_reports_run_and_the_worst_counts() {
     let of_day: Vec<String> = files.into_iter().filter(|f| f.contains("2026-01-06")).collect();
     assert_eq!(pages(&of_day), count);
 
+    let tables = site.report(5, &["--all"]).run().exits(1);
+    let titles = ["edges: Edges", "names: Sessions by name"];
+    assert!(titles.iter().all(|title| tables.stdout().contains(title)), "{tables}");
     site.plain(&["--all", "--format", "json"]).run().exits(2).complains_of(&["--output"]);
     site.plain(&["--all", "--param", "wings=2"]).run().exits(2).complains_of(&["wings"]);
     site.plain(&["--all", "--as-of", "soon", "--output", "never"])

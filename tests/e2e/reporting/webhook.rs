@@ -74,8 +74,10 @@ fn the_top_rows_are_posted_and_nothing_in_them_is_markup() {
 fn a_message_that_does_not_arrive_is_a_failure_and_the_files_are_there() {
     let site = Site::new(Ground::Folder);
     let (url, receiver) = receiver(404);
-    let run =
-        site.report(5, &["--all", "--format", "csv", "--output", "out", "--webhook", &url]).run();
+    let run = site
+        .report(5, &["--all", "--format", "csv", "--output", "out", "--webhook", &url])
+        .env("ROLECALL_LOG", "trace")
+        .run();
     receiver.join().unwrap();
     let run = run.exits(1);
     run.complains_of(&["webhook answered 404"]);

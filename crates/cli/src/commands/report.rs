@@ -32,7 +32,7 @@ mod webhook;
 use self::annotate::{Annotator, Surroundings};
 use self::coverage::Held;
 use self::plan::{Job, Plan};
-use self::since::{COVERAGE_FACT, Columns, Earlier};
+use self::since::{COVERAGE_FACT, Columns, Earlier, PARAMETERS_FACT};
 use self::summary::{Done, Ran, RunSummary};
 
 /// Runs the command.
@@ -159,6 +159,7 @@ impl Run<'_> {
         let mut facts = vec![
             ("rolecall.report".to_owned(), report.name.clone()),
             ("rolecall.as_of".to_owned(), as_of.clone()),
+            (PARAMETERS_FACT.to_owned(), parameters_fact(job)),
         ];
         let in_file = self.plan.output.is_some();
         if in_file {
@@ -220,6 +221,12 @@ impl Run<'_> {
         let bytes = place.get(newest).await?;
         let earlier = Earlier::read(bytes, &columns)
             .with_context(|| format!("failed to compare with {}", place.uri_of(newest)))?;
+        if earlier.parameters.as_ref().is_some_and(|then| *then != parameters_fact(job)) {
+            let place = place.uri_of(newest);
+            notes.push(format!(
+                "{place} was made with other parameters: rows may be new or gone for that alone"
+            ));
+        }
         Ok(Some(Some(earlier)))
     }
 
@@ -243,6 +250,14 @@ impl Run<'_> {
         files.insert(0, place.uri_of(&path(format.extension())));
         Ok(files)
     }
+}
+
+/// What was asked for, apart from the window, which moves from run to run.
+fn parameters_fact(job: &Job<'_>) -> String {
+    let moves = |name: &str| matches!(name, "as_of" | "from" | "to");
+    let rest = job.given.iter().filter(|(name, _)| !moves(name.as_str()));
+    serde_json::Value::from_iter(rest.map(|(name, value)| (name.as_str(), value.as_str())))
+        .to_string()
 }
 
 const FOLDER: &str = "as_of=";

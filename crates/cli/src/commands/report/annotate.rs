@@ -121,7 +121,10 @@ impl<'a> Annotator<'a> {
         let verdict = verdict_column(job, schema);
         Self {
             schema: Arc::new(Schema::new(fields)),
-            columns: Columns { key: job.report.key.clone(), verdict },
+            columns: Columns {
+                key: around.since.as_ref().map(|_| job.report.key.clone()).unwrap_or_default(),
+                verdict,
+            },
             wanted: job.wanted.clone(),
             notable: match &job.wanted {
                 Wanted::None => Wanted::of(job.report),

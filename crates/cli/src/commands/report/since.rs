@@ -16,6 +16,8 @@ use super::cells;
 
 /// The fact under which a file keeps what its run held of each account.
 pub(super) const COVERAGE_FACT: &str = "rolecall.coverage";
+/// The fact under which it keeps with what parameters it was run; the window is not among them.
+pub(super) const PARAMETERS_FACT: &str = "rolecall.parameters";
 /// Columns that this module adds.
 pub(super) const CHANGE: &str = "change";
 pub(super) const CHANGE_REASONS: &str = "change_reasons";
@@ -60,14 +62,18 @@ impl Columns {
                 row.verdict = text;
             }
         }
-        if let Some(array) = cells::column(batch, "reason_codes") {
-            for (row, list) in rows.iter_mut().zip(cells::lists(array)?) {
-                row.reasons = list;
-            }
-        }
         if let Some(array) = cells::column(batch, "coverage") {
             for (row, number) in rows.iter_mut().zip(cells::numbers(array)) {
                 row.coverage = number;
+            }
+        }
+        // Without a key nothing is compared, and the rest would be read for nothing.
+        if self.key.is_empty() {
+            return Ok(rows);
+        }
+        if let Some(array) = cells::column(batch, "reason_codes") {
+            for (row, list) in rows.iter_mut().zip(cells::lists(array)?) {
+                row.reasons = list;
             }
         }
         for (row, account) in rows.iter_mut().zip(texts("account_id")?) {
@@ -86,6 +92,8 @@ pub(super) struct Earlier {
     by_key: HashMap<Vec<Option<String>>, Vec<usize>>,
     met: Vec<bool>,
     held: BTreeMap<String, f64>,
+    /// With what parameters it was run, where the file says so.
+    pub(super) parameters: Option<String>,
 }
 
 impl Earlier {
@@ -94,11 +102,16 @@ impl Earlier {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))
             .context("it is no Parquet file")?;
         let facts = reader.metadata().file_metadata().key_value_metadata();
-        let fact = facts.into_iter().flatten().find(|fact| fact.key == COVERAGE_FACT);
-        let held = fact.and_then(|fact| serde_json::from_str(fact.value.as_deref()?).ok());
+        let fact = |name: &str| {
+            let fact = facts.into_iter().flatten().find(|fact| fact.key == name);
+            fact.and_then(|fact| fact.value.clone())
+        };
+        let held = fact(COVERAGE_FACT).and_then(|text| serde_json::from_str(&text).ok());
+        let parameters = fact(PARAMETERS_FACT);
         let schema = Arc::clone(reader.schema());
         let batches = reader.build()?.collect::<Result<Vec<_>, _>>()?;
-        Self::new(&concat_batches(&schema, &batches)?, columns, held.unwrap_or_default())
+        let all = concat_batches(&schema, &batches)?;
+        Ok(Self { parameters, ..Self::new(&all, columns, held.unwrap_or_default())? })
     }
 
     fn new(
@@ -113,7 +126,7 @@ impl Earlier {
             by_key.entry(row.key.clone()).or_default().push(index);
         }
         let met = vec![false; rows.len()];
-        Ok(Self { batch, rows, by_key, met, held })
+        Ok(Self { batch, rows, by_key, met, held, parameters: None })
     }
 
     /// What became of a row, and why. `held` is what the logs hold of each account now.

@@ -55,7 +55,7 @@ fn what_is_wrong_is_named_with_its_line() {
         (one("{ report = \"edges\" }"), "e.toml:7: match would except every row"),
         (one("\"edges\""), "e.toml:7: match: expected a table"),
         (
-            one("{ report = \"edgs\", account = \"1\" }"),
+            one("{ report = \"edgs\", account = \"111122223333\" }"),
             "e.toml:7: match.report: no report is called 'edgs'",
         ),
         (one("{ account = \"12\" }"), "e.toml:7: match.account: '12' is not 12 digits"),
