@@ -28,6 +28,7 @@
 --   aws_region: region that the call was made to
 --   event_id: event id of the leading record
 --   event_ids: event ids of all records of the act
+-- key: event_id
 -- pitfall: A call between two accounts is recorded in both, and a console switch twice more: counting records counts
 --   acts double. And the role owner's record hides the caller's ARN.
 

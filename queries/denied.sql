@@ -19,6 +19,8 @@
 --   distinct_sources: distinct addresses
 --   roles_tried: distinct roles that this caller failed to take: many roles look like a search, one like a mistake
 --   evidence_event_ids: event ids of the first and the last attempt
+-- findings: all
+-- key: caller, role, error_code, reason
 -- pitfall: These are the callers' records only. AWS does not record a denied call in the role owner's account, so that an
 --   attempt from an account whose logs are not here leaves no trace: an empty answer proves nothing about outsiders.
 

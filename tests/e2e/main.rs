@@ -38,6 +38,8 @@ mod doctor;
 mod inventory;
 /// Other programs that read the tables.
 mod readers;
+/// What every report can do, whatever it is about.
+mod reporting;
 /// What `ingest` takes and what it leaves out.
 mod sources;
 /// Rules about the repository itself.

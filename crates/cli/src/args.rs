@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod report;
+
+pub(crate) use report::{Exceptions, ExceptionsCommand, Report};
+
 use crate::settings::{Flags, GivenFlag, QueueFlags, SourceFlags, WorkerFlags};
 
 /// Who assumed which role, when, and from where: AWS CloudTrail logs to answers.
@@ -15,8 +19,9 @@ use crate::settings::{Flags, GivenFlag, QueueFlags, SourceFlags, WorkerFlags};
     about,
     propagate_version = true,
     after_help = "Start with `rolecall demo`. Exit codes: 0 done, 1 failed, 2 wrong usage or settings, \
-                  3 done, and verify found something altered, missing or planted, 5 done, but some \
-                  input was rejected (standard error says which)."
+                  3 done, and a report has findings (--fail-on) or verify found something altered, \
+                  missing or planted, 4 done, but the logs cover too little (--require-coverage), \
+                  5 done, but some input was rejected (standard error says which)."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -36,8 +41,10 @@ pub(crate) enum Command {
     Inventory(Inventory),
     /// Who was that? An access key id, a role, user or session ARN, an event id, or an IP address
     Who(Who),
-    /// Run a report, list them, or explain one
-    Report(Report),
+    /// Run a report or all of them, list them, or explain one
+    Report(Box<Report>),
+    /// Start a file of exceptions for reports
+    Exceptions(Exceptions),
     /// Query the lake with SQL; without a query, an interactive shell
     Sql(Sql),
     /// Describe tables and views, column by column
@@ -182,50 +189,6 @@ pub(crate) struct Who {
     /// Answer as of this time (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<String>,
-}
-
-/// `rolecall report`
-#[derive(Debug, Args)]
-pub(crate) struct Report {
-    /// Name of the report
-    #[arg(required_unless_present_any = ["list", "explain"])]
-    pub(crate) name: Option<String>,
-    /// List the reports
-    #[arg(long, conflicts_with_all = ["name", "explain"])]
-    pub(crate) list: bool,
-    /// Say what a report answers, its parameters and columns, and what it cannot know
-    #[arg(long, value_name = "NAME", conflicts_with = "name")]
-    pub(crate) explain: Option<String>,
-    /// Answer as of this time (default: now)
-    #[arg(long, value_name = "TIME")]
-    pub(crate) as_of: Option<String>,
-    /// The last N days before --as-of
-    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
-    pub(crate) days: Option<String>,
-    /// From this time on
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// Up to this time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
-    /// Only this account
-    #[arg(long, value_name = "ID")]
-    pub(crate) account: Option<String>,
-    /// Only this role: ARN, account/name or name
-    #[arg(long, value_name = "ROLE")]
-    pub(crate) role: Option<String>,
-    /// Only this session: its ARN or name (lineage)
-    #[arg(long, value_name = "SESSION")]
-    pub(crate) session: Option<String>,
-    /// Only this access key (lineage)
-    #[arg(long, value_name = "KEY")]
-    pub(crate) access_key: Option<String>,
-    /// Another parameter of the report, as name=value
-    #[arg(long = "param", value_name = "NAME=VALUE")]
-    pub(crate) params: Vec<String>,
-    /// Folder with your own reports, beside the built-in ones
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) queries: Option<PathBuf>,
 }
 
 /// `rolecall sql`

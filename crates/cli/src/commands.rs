@@ -4,6 +4,7 @@ pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod exceptions;
 pub(crate) mod ingest;
 pub(crate) mod inventory;
 pub(crate) mod maintain;
@@ -20,8 +21,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
+use ipnet::IpNet;
 use rolecall_lake::{Lake, LakeError, LakeOptions, MaintainOptions};
-use rolecall_query::{QueryError, Session, SessionOptions};
+use rolecall_query::{Networks, QueryError, Session, SessionOptions};
 
 use crate::exit::Usage;
 use crate::render::{self, Format, Heading};
@@ -123,12 +125,27 @@ impl Context {
     }
 
     pub(crate) async fn session(&self) -> anyhow::Result<Session> {
+        self.session_with(Networks::new(self.named_networks())).await
+    }
+
+    /// The networks of the settings, as SQL knows them.
+    pub(crate) fn named_networks(&self) -> Vec<(IpNet, String, Option<String>)> {
+        let mut list = Vec::new();
+        for network in &self.settings.networks {
+            list.extend(network.blocks.iter().map(|block| (*block, network.name.clone(), None)));
+        }
+        list
+    }
+
+    /// A session that knows other networks.
+    pub(crate) async fn session_with(&self, networks: Networks) -> anyhow::Result<Session> {
         let lake = self.open_lake().await?;
         let reader = lake.reader().await?;
         let options = SessionOptions {
             memory_limit: usize::try_from(self.settings.memory_limit).ok(),
             threads: Some(self.settings.threads),
             spill_folder: None,
+            networks,
         };
         Ok(Session::open(&reader, options).await?)
     }

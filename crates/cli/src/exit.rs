@@ -24,8 +24,11 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or a setting is wrong; nothing was started.
     Usage = 2,
-    /// Done, and what was looked for was found: log files or digests that are altered, missing or planted.
+    /// Done, and what was looked for was found: rows of a report with a verdict that was asked about, or log
+    /// files or digests that are altered, missing or planted.
     Findings = 3,
+    /// Done, but the logs hold less of what was asked about than was demanded.
+    LowCoverage = 4,
     /// Done, but some of the input was rejected; which, the run has said.
     SomeRejected = 5,
 }

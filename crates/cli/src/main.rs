@@ -18,16 +18,13 @@ mod term;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Cli, Command};
 use crate::commands::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let exit = match run(cli) {
+    let exit = match Cli::read().and_then(run) {
         Ok(exit) => exit,
         Err(error) => {
             if !exit::is_output_closed(&error) {
@@ -69,6 +66,7 @@ async fn command(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Inventory(args) => commands::inventory::run(context, &args).await,
         Command::Who(args) => commands::who::run(context, &args).await,
         Command::Report(args) => commands::report::run(context, &args).await,
+        Command::Exceptions(args) => commands::exceptions::run(&args),
         Command::Sql(args) => commands::sql::run(context, &args).await,
         Command::Schema(args) => commands::schema::run(context, &args).await,
         Command::Maintain(args) => commands::maintain::run(context, &args).await,

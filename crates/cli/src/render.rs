@@ -1,4 +1,4 @@
-//! Results as text: one result, six formats.
+//! Results in a format: one result, seven formats.
 //!
 //! A [`Renderer`] takes record batches one at a time and writes each as far as its format allows:
 //! CSV, JSON, NDJSON, Markdown and HTML hold one batch at most, a table needs rows to size its
@@ -6,8 +6,8 @@
 //!
 //! Every value may come from a log and be hostile, and each format has its own defence: people's
 //! formats spell out what acts on a terminal ([`crate::term::visible`]), CSV defuses formulas,
-//! HTML and Markdown escape their markup, JSON escapes what would act when printed. Times are
-//! UTC in all of them. Nothing here chooses what to show, or where a result goes.
+//! HTML and Markdown escape their markup, JSON escapes what would act when printed, Parquet is not
+//! written to a terminal. Times are in UTC, or for people in the zone that they ask for. Nothing here chooses what to show, or where a result goes.
 
 use std::fmt;
 use std::io::Write;
@@ -25,6 +25,7 @@ mod csv;
 mod html;
 mod json;
 mod markdown;
+mod parquet;
 mod table;
 
 #[cfg(test)]
@@ -50,12 +51,21 @@ pub(crate) enum Format {
     Markdown,
     /// One HTML page that needs nothing else.
     Html,
+    /// A Parquet file, for other programs; not for a terminal.
+    Parquet,
 }
 
 impl Format {
     /// All formats, in the order in which help lists them.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Table, Self::Csv, Self::Json, Self::Ndjson, Self::Markdown, Self::Html];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Table,
+        Self::Csv,
+        Self::Json,
+        Self::Ndjson,
+        Self::Markdown,
+        Self::Html,
+        Self::Parquet,
+    ];
 
     /// The name to type.
     pub(crate) fn name(self) -> &'static str {
@@ -66,6 +76,16 @@ impl Format {
             Self::Ndjson => "ndjson",
             Self::Markdown => "markdown",
             Self::Html => "html",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// How a file of it is called after the dot.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Table => "txt",
+            Self::Markdown => "md",
+            other => other.name(),
         }
     }
 
@@ -76,7 +96,7 @@ impl Format {
 
     /// Whether a program reads it, rather than a person.
     pub(crate) fn is_data(self) -> bool {
-        matches!(self, Self::Csv | Self::Json | Self::Ndjson)
+        matches!(self, Self::Csv | Self::Json | Self::Ndjson | Self::Parquet)
     }
 }
 
@@ -107,12 +127,17 @@ pub(crate) struct Options {
     pub(crate) layout: Layout,
     /// Stop after so many rows; [`Summary::more`] says when there were more.
     pub(crate) max_rows: Option<u64>,
+    /// The zone that people's formats show times in; the formats for programs are in UTC always.
+    pub(crate) zone: Arc<str>,
 }
+
+/// Where times are, unless somebody asks otherwise.
+const UTC: &str = "UTC";
 
 impl Options {
     /// All rows, for `screen`.
     pub(crate) fn new(format: Format, screen: Screen) -> Self {
-        Self { format, screen, layout: Layout::Auto, max_rows: None }
+        Self { format, screen, layout: Layout::Auto, max_rows: None, zone: UTC.into() }
     }
 }
 
@@ -130,6 +155,10 @@ pub(crate) struct Heading {
     pub(crate) generated_micros: Option<i64>,
     /// What the reader must know to trust it, such as gaps in coverage.
     pub(crate) notes: Vec<String>,
+    /// The column whose values an HTML page sums up.
+    pub(crate) verdict_column: Option<String>,
+    /// What a Parquet file says about itself, by name.
+    pub(crate) facts: Vec<(String, String)>,
 }
 
 /// What was written.
@@ -174,7 +203,8 @@ impl<'a> Renderer<'a> {
         schema: &Schema,
         out: impl Write + Send + 'a,
     ) -> anyhow::Result<Self> {
-        let schema = shown(schema);
+        let zone = if options.format.is_data() { UTC } else { &options.zone };
+        let schema = shown(schema, zone);
         let sink: Box<dyn Sink + Send + 'a> = match options.format {
             Format::Table => Box::new(table::Table::new(options, heading, &schema, out)?),
             Format::Csv => Box::new(csv::Csv::new(options, &schema, out)?),
@@ -182,6 +212,7 @@ impl<'a> Renderer<'a> {
             Format::Ndjson => Box::new(json::Json::lines(out)),
             Format::Markdown => Box::new(markdown::Markdown::new(heading, &schema, out)?),
             Format::Html => Box::new(html::Html::new(heading, &schema, out)?),
+            Format::Parquet => Box::new(parquet::Parquet::new(options, heading, &schema, out)?),
         };
         Ok(Self { sink, schema, max_rows: options.max_rows, summary: Summary::default() })
     }
@@ -201,7 +232,7 @@ impl<'a> Renderer<'a> {
             return Ok(());
         }
         let batch = batch.slice(0, usize::try_from(taken)?);
-        self.sink.rows(&in_utc(&batch, &self.schema)?)?;
+        self.sink.rows(&in_zone(&batch, &self.schema)?)?;
         self.summary.rows += taken;
         Ok(())
     }
@@ -255,9 +286,9 @@ where
     renderer.finish()
 }
 
-/// The columns as they are shown: times in UTC, and no name twice (SQL allows `a.x, b.x`; an
+/// The columns as they are shown: times in `zone`, and no name twice (SQL allows `a.x, b.x`; an
 /// object with the same key twice loses a value in most readers).
-fn shown(schema: &Schema) -> SchemaRef {
+fn shown(schema: &Schema, zone: &str) -> SchemaRef {
     let mut names: Vec<String> = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         let mut name = field.name().clone();
@@ -270,20 +301,20 @@ fn shown(schema: &Schema) -> SchemaRef {
     }
     let fields = schema.fields().iter().zip(names).map(|(field, name)| {
         let field = Field::clone(field).with_name(name).with_nullable(true);
-        let shown_type = utc_type(field.data_type());
+        let shown_type = zoned(field.data_type(), zone);
         field.with_data_type(shown_type)
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The same type with all its times in UTC. A time without a zone is one already: everything in
-/// the lake is.
-fn utc_type(data_type: &DataType) -> DataType {
+/// The same type with all its times in `zone`. A time without a zone is in UTC: everything in the
+/// lake is.
+fn zoned(data_type: &DataType, zone: &str) -> DataType {
     let inner = |field: &FieldRef| -> FieldRef {
-        Arc::new(Field::clone(field).with_data_type(utc_type(field.data_type())))
+        Arc::new(Field::clone(field).with_data_type(zoned(field.data_type(), zone)))
     };
     match data_type {
-        DataType::Timestamp(unit, _) => DataType::Timestamp(*unit, Some("UTC".into())),
+        DataType::Timestamp(unit, _) => DataType::Timestamp(*unit, Some(zone.into())),
         DataType::List(field) => DataType::List(inner(field)),
         DataType::LargeList(field) => DataType::LargeList(inner(field)),
         DataType::FixedSizeList(field, size) => DataType::FixedSizeList(inner(field), *size),
@@ -293,13 +324,14 @@ fn utc_type(data_type: &DataType) -> DataType {
     }
 }
 
-fn in_utc(batch: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
+fn in_zone(batch: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (column, field) in batch.columns().iter().zip(schema.fields()) {
         columns.push(if column.data_type() == field.data_type() {
             Arc::clone(column)
         } else {
-            cast(column, field.data_type())?
+            // A time without a zone is in UTC; casting it to another would move it.
+            cast(&cast(column, &zoned(column.data_type(), UTC))?, field.data_type())?
         });
     }
     let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -27,7 +27,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use parse::{did_you_mean, format as parse_format};
+pub(crate) use parse::{did_you_mean, format as parse_format, zone as parse_zone};
 pub(crate) use s3::S3Settings;
 pub(crate) use worker::{QueueFlags, SourceFlags, SourceSettings, WorkerFlags, WorkerSettings};
 
@@ -82,6 +82,8 @@ pub(crate) struct Settings {
     pub(crate) history_file: Option<PathBuf>,
     /// Networks that have a name, in the order of their names.
     pub(crate) networks: Vec<Network>,
+    /// Where reports are told to (`ROLECALL_WEBHOOK`); never in the file, as it is a secret.
+    pub(crate) webhook: Option<Secret>,
     /// How S3 is reached.
     pub(crate) s3: S3Settings,
     /// As whom log files are read.
@@ -100,6 +102,29 @@ impl Settings {
     /// Every setting with its value as text and where it came from, secrets left out.
     pub(crate) fn explain(&self) -> &[Told] {
         &self.told
+    }
+}
+
+/// A text that is never printed: whoever has it can use it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
     }
 }
 
@@ -206,6 +231,9 @@ const FILE_KEYS: [&Key; 21] = [
 
 /// The file itself can be named by a variable.
 const CONFIG_VARIABLE: &str = "ROLECALL_CONFIG";
+
+/// A secret: looked for here only, and not told by `--log debug`.
+const WEBHOOK_VARIABLE: &str = "ROLECALL_WEBHOOK";
 
 /// The environment, as it was when the process started or as a test says.
 #[derive(Clone, Default)]
@@ -372,6 +400,7 @@ pub(crate) fn load(
         max_inflated,
         history_file,
         networks,
+        webhook: environment.text(WEBHOOK_VARIABLE)?.map(|url| Secret(url.to_owned())),
         s3,
         source,
         worker,
@@ -419,7 +448,7 @@ fn unknown_variables(environment: &Environment) -> Vec<String> {
         .copied()
         .chain([&TEST_FAILPOINT])
         .flat_map(|key| key.variables.iter().copied())
-        .chain([CONFIG_VARIABLE])
+        .chain([CONFIG_VARIABLE, WEBHOOK_VARIABLE])
         .collect();
     environment
         .names()

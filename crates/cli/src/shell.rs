@@ -295,10 +295,9 @@ impl<'a, E: Engine, O: Write + Send, M: Write + Send> Session<'a, E, O, M> {
     fn options(&self) -> Options {
         let is_for_eyes = self.start.screen.terminal && !self.start.format.is_data();
         Options {
-            format: self.start.format,
-            screen: self.start.screen,
             layout: self.layout,
             max_rows: self.max_rows.filter(|_| is_for_eyes),
+            ..Options::new(self.start.format, self.start.screen)
         }
     }
 

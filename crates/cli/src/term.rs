@@ -85,7 +85,6 @@ impl Screen {
     }
 
     /// A file or a pipe: no limit, no colour.
-    #[cfg(test)]
     pub(crate) fn plain() -> Self {
         Self { terminal: false, width: None, colour: false }
     }

@@ -11,6 +11,7 @@
 //! - [`Lake::record_inventory`]: adds snapshots of accounts' IAM.
 //! - [`Lake::maintain`]: lets old days expire, compacts, sorts, drops duplicate events, deletes
 //!   what is not needed.
+//! - [`Place`]: a folder or prefix for other files, such as reports.
 //! - [`Lake::check`]: compares the ledger's counts with the rows.
 //!
 //! It does not know where log files come from, reads no clock and no environment: times are passed
@@ -27,6 +28,7 @@ mod lake;
 mod ledger;
 mod log;
 mod maintain;
+mod place;
 mod probe;
 mod provider;
 mod reader;
@@ -44,6 +46,7 @@ pub use error::{Kind, LakeError, Result};
 pub use inventory::{Inventory, SnapshotRow};
 pub use lake::{Lake, LakeOptions};
 pub use maintain::{MaintainOptions, MaintainReport, TableReport};
+pub use place::Place;
 pub use probe::Probe;
 pub use reader::LakeReader;
 pub use rows::{Batch, ContentHash, FileStatus, LogFileId, LogFileMeta, Pushed};

@@ -17,6 +17,7 @@ use include_dir::{Dir, include_dir};
 use rolecall_lake::schema::{COMMENT_KEY, tables};
 
 use crate::front_matter::FrontMatter;
+use crate::functions::networks::Networks;
 use crate::lazy::LazyTable;
 use crate::{QueryError, functions, lazy, sessions, switches};
 
@@ -69,8 +70,10 @@ pub(crate) async fn build(
     base: &SessionContext,
     tables: HashMap<String, Arc<dyn TableProvider>>,
     expired_before: Option<i32>,
+    networks: &Networks,
 ) -> Result<(SessionContext, Vec<Relation>), QueryError> {
-    let ground = layer(base, &tables, &[])?;
+    let layer = |more: &[_]| layer(base, &tables, more, networks);
+    let ground = layer(&[])?;
     let mut steps: Vec<(&'static str, Arc<dyn TableProvider>)> =
         vec![("retention", retention(expired_before)?)];
     for name in PLAIN_STEPS {
@@ -82,7 +85,7 @@ pub(crate) async fn build(
         steps.push((name, kept(&ground, name).await?));
     }
     steps.push(("switch_pairs", switches::table(&ground)?));
-    let middle = layer(base, &tables, &steps)?;
+    let middle = layer(&steps)?;
     let acts = view(&middle, &step_file("acts")).await?;
     middle.register_table("acts", acts)?;
 
@@ -96,7 +99,7 @@ pub(crate) async fn build(
     views.push(("sessions", sessions::table(&middle)));
     relations.push(sessions::relation());
     relations.sort_by(|a, b| (a.kind as u8, &a.name).cmp(&(b.kind as u8, &b.name)));
-    Ok((layer(base, &tables, &views)?, relations))
+    Ok((layer(&views)?, relations))
 }
 
 /// A table of one row: the day before which rows may be gone because they expired, null where none are.
@@ -114,9 +117,10 @@ fn layer(
     base: &SessionContext,
     tables: &HashMap<String, Arc<dyn TableProvider>>,
     more: &[(&'static str, Arc<dyn TableProvider>)],
+    networks: &Networks,
 ) -> Result<SessionContext, QueryError> {
     let context = SessionContext::new_with_config_rt(base.copied_config(), base.runtime_env());
-    functions::register(&context);
+    functions::register(&context, networks);
     for (name, table) in tables {
         context.register_table(name.as_str(), Arc::clone(table))?;
     }

@@ -55,6 +55,14 @@ pub enum QueryError {
         /// The parameters it has.
         known: String,
     },
+    /// A parameter without a default was not given.
+    #[error("report '{report}' needs --{name}")]
+    MissingParameter {
+        /// The report.
+        report: String,
+        /// The parameter, as it is typed.
+        name: String,
+    },
     /// A parameter's value is not of its type.
     #[error("parameter '{name}': '{value}' is {problem}")]
     BadParameter {
@@ -106,6 +114,7 @@ impl QueryError {
             | Self::Execution(_)
             | Self::UnknownReport { .. }
             | Self::UnknownParameter { .. }
+            | Self::MissingParameter { .. }
             | Self::BadParameter { .. } => Kind::Question,
             Self::ReportFile { .. } | Self::Unreadable { .. } => Kind::ReportFile,
             Self::Resources(_) => Kind::Resources,

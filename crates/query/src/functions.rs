@@ -14,8 +14,10 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) mod arn;
 mod ip;
+pub(crate) mod networks;
 
 use self::arn::RolePattern;
+use self::networks::Networks;
 
 /// A function as `rolecall schema` and completion show it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -29,7 +31,7 @@ pub struct FunctionDoc {
 }
 
 /// The functions that are ours, beside DataFusion's own.
-pub const FUNCTIONS: [FunctionDoc; 5] = [
+pub const FUNCTIONS: [FunctionDoc; 7] = [
     FunctionDoc {
         name: "arn_account",
         usage: "arn_account(arn)",
@@ -51,6 +53,16 @@ pub const FUNCTIONS: [FunctionDoc; 5] = [
         comment: "Whether an address lies in a network such as 10.0.0.0/8 or 2001:db8::/32",
     },
     FunctionDoc {
+        name: "network_kind",
+        usage: "network_kind(ip)",
+        comment: "Kind (office, vpn, nat, aws, vendor) of the smallest network of --networks that holds an address",
+    },
+    FunctionDoc {
+        name: "network_label",
+        usage: "network_label(ip)",
+        comment: "Label of the smallest network of --networks, or of the settings, that holds an address; else null",
+    },
+    FunctionDoc {
         name: "role_is",
         usage: "role_is(account_id, role_name, wanted)",
         comment: "Whether a role is the wanted one, given as ARN, account/name or name; null: any",
@@ -58,12 +70,15 @@ pub const FUNCTIONS: [FunctionDoc; 5] = [
 ];
 
 /// Makes the functions known to `context`.
-pub(crate) fn register(context: &SessionContext) {
+pub(crate) fn register(context: &SessionContext, networks: &Networks) {
     context.register_udf(text_function("arn_account", arn::account));
     context.register_udf(text_function("arn_name", arn::name));
     context.register_udf(text_function("arn_session", arn::session));
     context.register_udf(role_is());
     context.register_udf(ScalarUDF::from(ip::IpIn::new()));
+    for function in networks::functions(networks) {
+        context.register_udf(function);
+    }
 }
 
 /// A function from text to a part of that text.

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod error;
+mod findings;
 mod front_matter;
 mod functions;
 mod lazy;
@@ -21,8 +22,10 @@ mod who;
 
 pub use catalog::{Column, Relation, RelationKind};
 pub use error::{Kind, QueryError};
+pub use findings::Findings;
+pub use functions::networks::Networks;
 pub use functions::{FUNCTIONS, FunctionDoc};
-pub use params::{Param, ParamKind, parse_time};
+pub use params::{Param, ParamKind, Window, parse_time};
 pub use reports::{Report, ReportColumn, Reports};
 pub use session::{Rows, Session, SessionOptions, Values};
 pub use who::{ChainStep, Fact, NextCommand, ThingKind, WhoAnswer, WhoTable, who};

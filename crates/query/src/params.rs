@@ -54,8 +54,34 @@ pub struct Param {
     pub kind: ParamKind,
     /// Default as written; `None` for null, `now` for the answer's "now".
     pub default: Option<String>,
+    /// Whether it must be given: its line has no `=`.
+    pub required: bool,
     /// What it does, in one line.
     pub comment: String,
+}
+
+/// The time that a report looks at, in microseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window {
+    /// The answer's "now".
+    pub as_of: i64,
+    /// The start; 0 where it goes back as far as the logs.
+    pub from: i64,
+    /// The end, not part of it.
+    pub to: i64,
+}
+
+impl Window {
+    /// The window in the values that [`crate::Report::bind`] made; a report without such parameters looks at
+    /// everything before `now`.
+    pub fn of(values: &Values, now: i64) -> Self {
+        let time = |name: &str| match values.get(name) {
+            Some(ScalarValue::TimestampMicrosecond(time, _)) => *time,
+            _ => None,
+        };
+        let as_of = time("as_of").unwrap_or(now);
+        Self { as_of, from: time("from").unwrap_or(0), to: time("to").unwrap_or(as_of) }
+    }
 }
 
 impl Param {
@@ -67,6 +93,7 @@ impl Param {
             problem,
         };
         let (declaration, comment) = entry.text.split_once(';').unwrap_or((&entry.text, ""));
+        let required = !declaration.contains('=');
         let (kind, default) = declaration.split_once('=').unwrap_or((declaration, "null"));
         let (kind, default) = (kind.trim(), default.trim());
         let kind = ParamKind::from_name(kind).ok_or_else(|| {
@@ -76,6 +103,7 @@ impl Param {
             name: entry.name.clone(),
             kind,
             default: Some(default.to_owned()).filter(|default| default != "null"),
+            required,
             comment: comment.trim().to_owned(),
         };
         param.default_value(0).map_err(|problem| error(problem.to_string()))?;
@@ -170,6 +198,12 @@ pub(crate) fn bind(
     for param in params {
         let value = match given.get(&param.name) {
             Some(text) => param.value(text)?,
+            None if param.required => {
+                return Err(QueryError::MissingParameter {
+                    report: report.to_owned(),
+                    name: param.name.replace('_', "-"),
+                });
+            }
             None => param.default_value(now)?,
         };
         values.insert(param.name.clone(), value);
@@ -217,6 +251,7 @@ mod tests {
             name: name.to_owned(),
             kind,
             default: default.map(str::to_owned),
+            required: false,
             comment: String::new(),
         }
     }

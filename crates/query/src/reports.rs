@@ -10,9 +10,9 @@ use std::path::Path;
 use crate::catalog::QUERIES;
 use crate::front_matter::FrontMatter;
 use crate::params::{self, Param};
-use crate::{QueryError, Rows, Session, suggest};
+use crate::{Findings, QueryError, Rows, Session, Values, findings, suggest};
 
-const KEYS: [&str; 3] = ["title", "question", "pitfall"];
+const KEYS: [&str; 5] = ["title", "question", "pitfall", "findings", "key"];
 
 /// A report, as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -31,6 +31,10 @@ pub struct Report {
     pub columns: Vec<ReportColumn>,
     /// The mistake that it avoids.
     pub pitfall: String,
+    /// Which of its rows are findings, if it says so.
+    pub findings: Option<Findings>,
+    /// The columns that tell a row from the others, from one run to the next; empty where it does not say.
+    pub key: Vec<String>,
     /// The query.
     pub sql: String,
 }
@@ -63,16 +67,59 @@ impl Report {
         let columns = matter
             .section("columns")
             .map(|entry| ReportColumn { name: entry.name.clone(), comment: entry.text.clone() });
+        let columns: Vec<ReportColumn> = columns.collect();
+        let known = |key: &str, named: &str| {
+            if columns.iter().any(|column| column.name == named) {
+                return Ok(());
+            }
+            Err(error(&format!("{key} names no column: {named}")))
+        };
+        let findings = matter.value("findings").map(Findings::parse).transpose();
+        let findings = findings.map_err(|problem| error(&format!("findings: {problem}")))?;
+        if let Some(column) = findings.as_ref().and_then(Findings::column) {
+            known("findings", column)?;
+        }
+        let key = findings::names(&value("key"));
+        for column in &key {
+            known("key", column)?;
+        }
         Ok(Self {
             name: name.to_owned(),
             file: file.to_owned(),
             title: value("title"),
             question: value("question"),
             params: params.collect::<Result<_, _>>()?,
-            columns: columns.collect(),
+            columns,
             pitfall: value("pitfall"),
+            findings,
+            key,
             sql: matter.sql.clone(),
         })
+    }
+
+    /// The column that holds the verdict, out of those that its front-matter names.
+    pub fn verdict_column(&self) -> Option<&str> {
+        let columns = self.columns.iter().map(|column| column.name.as_str());
+        findings::verdict_column(self.findings.as_ref(), columns)
+    }
+
+    /// The values that its verdict may have, as far as its front-matter names them: words in capitals, and
+    /// what it calls findings.
+    pub fn verdicts(&self) -> Vec<&str> {
+        let column = self.verdict_column();
+        let comment = self.columns.iter().find(|c| Some(c.name.as_str()) == column);
+        let comment = comment.map(|column| column.comment.as_str()).unwrap_or_default();
+        let words = comment.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let mut values: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        if let Some(Findings::In { values: named, .. }) = &self.findings {
+            values.extend(named.iter().map(String::as_str));
+        }
+        values
+    }
+
+    /// The values for its placeholders: what was typed, else defaults. `now` is in microseconds.
+    pub fn bind(&self, given: &BTreeMap<String, String>, now: i64) -> Result<Values, QueryError> {
+        params::bind(&self.name, &self.params, given, now)
     }
 
     /// The report in words: question, parameters, columns, pitfall and SQL.
@@ -96,6 +143,9 @@ impl Report {
         section("Parameters", params.collect());
         let columns = self.columns.iter().map(|c| (c.name.clone(), c.comment.as_str()));
         section("Columns", columns.collect());
+        if let Some(Findings::In { column, values }) = &self.findings {
+            let _ = writeln!(text, "\nFindings\n  {column} is one of {}", values.join(", "));
+        }
         if !self.pitfall.is_empty() {
             text.push_str(&format!("\nMind\n  {}\n", self.pitfall));
         }
@@ -179,8 +229,12 @@ impl Session {
         given: &BTreeMap<String, String>,
         now: i64,
     ) -> Result<Rows, QueryError> {
-        let values = params::bind(&report.name, &report.params, given, now)?;
-        self.sql(&report.sql, &values).await.map_err(|error| match error {
+        self.run(report, &report.bind(given, now)?).await
+    }
+
+    /// Runs `report` with values that [`Report::bind`] made.
+    pub async fn run(&self, report: &Report, values: &Values) -> Result<Rows, QueryError> {
+        self.sql(&report.sql, values).await.map_err(|error| match error {
             QueryError::Sql { message, hint } => {
                 QueryError::Sql { message: format!("{}: {message}", report.file), hint }
             }

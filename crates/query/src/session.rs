@@ -22,6 +22,7 @@ use rolecall_lake::{LakeReader, Table};
 
 use crate::catalog::{self, Relation};
 use crate::functions::FUNCTIONS;
+use crate::functions::networks::Networks;
 use crate::{QueryError, suggest};
 
 /// How much a session may use.
@@ -33,6 +34,8 @@ pub struct SessionOptions {
     pub threads: Option<usize>,
     /// Folder to spill to; `None` for the system's temporary folder.
     pub spill_folder: Option<PathBuf>,
+    /// Networks that `network_label` knows.
+    pub networks: Networks,
 }
 
 /// Named values for the placeholders (`$name`) of a query.
@@ -93,7 +96,8 @@ impl Session {
             }
         }
         let base = base_context(&options)?;
-        let (context, relations) = catalog::build(&base, tables, expired_before).await?;
+        let (context, relations) =
+            catalog::build(&base, tables, expired_before, &options.networks).await?;
         Ok(Self { context, relations })
     }
 

@@ -1,18 +1,39 @@
-//! `rolecall report`: runs a report from `queries/`, lists them, or explains one.
+//! `rolecall report`: runs a report from `queries/` or all of them, lists them, or explains one.
+//!
+//! What every report can do, whatever it is about, is in the modules below; none of them knows a report by
+//! name. `plan` checks what was asked for, `annotate` adds to rows and tallies them, `summary` says what it
+//! came to.
 
-use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
-use futures::TryStreamExt as _;
-use rolecall_query::{Report, Reports, Session, Values};
+use futures::{StreamExt as _, TryStreamExt as _};
+use rolecall_query::{Report, Reports, Rows, Session, Values};
 
 use super::Context;
 use crate::exit::{self, Exit, Usage};
-use crate::render::{self, Heading};
-use crate::{args, clock, term};
+use crate::render::{Format, Heading, Options, Renderer, Summary};
+use crate::term::Screen;
+use crate::{args, clock, log, term};
+
+mod annotate;
+mod cells;
+mod coverage;
+mod exceptions;
+mod networks;
+mod plan;
+mod since;
+mod summary;
+mod toml_text;
+mod webhook;
+
+use self::annotate::{Annotator, Surroundings};
+use self::coverage::Held;
+use self::plan::{Job, Plan};
+use self::since::{COVERAGE_FACT, Columns, Earlier, PARAMETERS_FACT};
+use self::summary::{Done, Ran, RunSummary};
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &args::Report) -> anyhow::Result<Exit> {
@@ -24,41 +45,257 @@ pub(crate) async fn run(context: &Context, args: &args::Report) -> anyhow::Resul
         context.write_batch(&Heading::default(), &listing(&reports)?)?;
         return Ok(Exit::Done);
     }
-    let get = |name: &str| reports.get(name).map_err(|error| Usage::new(error.to_string()));
     if let Some(name) = &args.explain {
+        let report = reports.get(name).map_err(|error| Usage::new(error.to_string()))?;
         let mut out = exit::stdout();
-        write!(out, "{}", term::visible_lines(&get(name)?.explain()))?;
+        write!(out, "{}", term::visible_lines(&report.explain()))?;
         out.flush()?;
         return Ok(Exit::Done);
     }
-    let name = args.name.as_deref().unwrap_or_default();
-    show(context, get(name)?, parameters(args)?).await
+    let plan = Plan::new(context, args, &reports)?;
+    let session = context.session_with(plan.networks.clone()).await?;
+    let unseen = unseen(&session).await?;
+    Run { context, plan: &plan, session, unseen }.all().await
 }
 
-async fn show(
-    context: &Context,
-    report: &Report,
-    given: BTreeMap<String, String>,
-) -> anyhow::Result<Exit> {
-    let session = context.session().await?;
-    let now = clock::now_micros();
-    let rows = session.report(report, &given, now).await.map_err(super::query_error)?;
-    let pitfall = Some(report.pitfall.clone()).filter(|note| !note.is_empty());
-    let unseen = unseen(&session).await?;
-    let heading = Heading {
-        title: Some(report.title.clone()),
-        subtitle: Some(report.question.clone()),
-        parameters: given.into_iter().collect(),
-        generated_micros: Some(now),
-        notes: pitfall.into_iter().chain(unseen).collect(),
-    };
-    let mut out = exit::stdout();
-    let stream = rows.stream.map_err(anyhow::Error::from);
-    let options = context.render_options();
-    let summary = render::stream(&options, &heading, &rows.schema, stream, &mut out).await?;
-    out.flush()?;
-    context.say_rows(&summary);
-    Ok(Exit::Done)
+/// One pass over the reports that were asked for.
+struct Run<'a> {
+    context: &'a Context,
+    plan: &'a Plan<'a>,
+    session: Session,
+    /// What the trails do not record.
+    unseen: Vec<String>,
+}
+
+impl Run<'_> {
+    async fn all(&self) -> anyhow::Result<Exit> {
+        let plan = self.plan;
+        let mut ran = Vec::with_capacity(plan.jobs.len());
+        for job in &plan.jobs {
+            let outcome = match self.one(job).await {
+                Ok(done) => Ok(done),
+                // Where standard output is gone, nothing that follows could be written either.
+                Err(error) if !plan.all || exit::is_output_failed(&error) => return Err(error),
+                Err(error) => Err(exit::message(&error)),
+            };
+            ran.push(Ran { name: job.report.name.clone(), outcome });
+        }
+        let summary = RunSummary {
+            ran,
+            all: plan.all,
+            fails: plan.fails,
+            require_coverage: plan.require_coverage,
+            exceptions: plan.exceptions.as_ref(),
+            as_of: plan.jobs.first().map_or(plan.now, |job| job.window.as_of),
+        };
+        summary.say();
+        if let Some(webhook) = &plan.webhook
+            && let Err(error) = webhook.post(&summary).await
+        {
+            log::say_error(&exit::message(&error));
+            return Ok(Exit::Failed);
+        }
+        Ok(summary.exit())
+    }
+
+    async fn one(&self, job: &Job<'_>) -> anyhow::Result<Done> {
+        let plan = self.plan;
+        let format = self.context.format();
+        let mut held = None;
+        if plan.output.is_some() || plan.require_coverage.is_some() {
+            let account = job.account.as_deref();
+            held = Some(coverage::held(&self.session, job.window, account).await?);
+        }
+        let mut notes = Vec::new();
+        let since = self.earlier(job, &mut notes).await?;
+        let rows = self.session.run(job.report, &job.values).await.map_err(super::query_error)?;
+        let exceptions = plan.exceptions.as_ref();
+        let around = Surroundings {
+            exceptions: exceptions.map(|all| all.about(&job.report.name).collect()),
+            since,
+            held: held.clone().unwrap_or_default(),
+            top_rows: plan.webhook.as_ref().map_or(0, |webhook| webhook.rows),
+        };
+        let mut annotator = Annotator::new(job, &rows.schema, around);
+        let heading = self.heading(job, &annotator, held.as_ref());
+
+        let (mut file, mut beside) = (Vec::new(), Vec::new());
+        let mut stdout = exit::stdout();
+        let mut outs: Vec<(Options, Box<dyn Write + Send + '_>)> = Vec::new();
+        if plan.output.is_some() {
+            outs.push((self.options(format, Screen::plain()), Box::new(&mut file)));
+            if format != Format::Parquet {
+                // What the next run with --since-last reads, whatever people read.
+                outs.push((self.options(Format::Parquet, Screen::plain()), Box::new(&mut beside)));
+            }
+        } else {
+            if plan.all && format == Format::Table && !self.context.stdout.terminal {
+                writeln!(stdout, "{}: {}", job.report.name, job.report.title)?;
+            }
+            outs.push((self.options(format, self.context.stdout), Box::new(&mut stdout)));
+        }
+        let summary = write_rows(rows, &mut annotator, &heading, outs).await?;
+        if plan.output.is_none() {
+            self.context.say_rows(&summary);
+            if plan.all {
+                writeln!(stdout)?;
+            }
+        }
+        stdout.flush()?;
+        let files = self.put(job, format, file, beside).await?;
+        Ok(Done { tally: annotator.tally, held, files, notes })
+    }
+
+    fn options(&self, format: Format, screen: Screen) -> Options {
+        Options { zone: self.plan.zone.as_str().into(), ..Options::new(format, screen) }
+    }
+
+    /// What stands above the rows. In a file nothing depends on when it was written: the same `--as-of` makes
+    /// the same file.
+    fn heading(&self, job: &Job<'_>, annotator: &Annotator<'_>, held: Option<&Held>) -> Heading {
+        let report = job.report;
+        let as_of = clock::format_time(job.window.as_of);
+        let mut parameters: Vec<(String, String)> = job.given.clone().into_iter().collect();
+        let mut facts = vec![
+            ("rolecall.report".to_owned(), report.name.clone()),
+            ("rolecall.as_of".to_owned(), as_of.clone()),
+            (PARAMETERS_FACT.to_owned(), parameters_fact(job)),
+        ];
+        let in_file = self.plan.output.is_some();
+        if in_file {
+            parameters.retain(|(name, _)| name != "as_of");
+            parameters.insert(0, ("as_of".to_owned(), as_of));
+        }
+        let pitfall = Some(report.pitfall.clone()).filter(|note| !note.is_empty());
+        let mut notes: Vec<String> = pitfall.into_iter().chain(self.unseen.clone()).collect();
+        if let Some(held) = held {
+            let share = held.share * 100.0;
+            notes.push(format!(
+                "The logs hold {share:.1}% of the days of the accounts that this looks at."
+            ));
+            if let Ok(text) = serde_json::to_string(&held.by_account) {
+                facts.push((COVERAGE_FACT.to_owned(), text));
+            }
+        }
+        Heading {
+            title: Some(report.title.clone()),
+            subtitle: Some(report.question.clone()),
+            parameters,
+            generated_micros: (!in_file).then_some(self.plan.now),
+            notes,
+            verdict_column: annotator.verdict().map(str::to_owned),
+            facts,
+        }
+    }
+
+    /// With `--since-last`, the newest file of the report of an earlier day, if there is one.
+    async fn earlier(
+        &self,
+        job: &Job<'_>,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<Option<Option<Earlier>>> {
+        let Some(place) = self.plan.output.as_ref().filter(|_| self.plan.since_last) else {
+            return Ok(None);
+        };
+        let name = &job.report.name;
+        if job.report.key.is_empty() {
+            let why = "its front-matter names no key, so that no row is known again: changes are left out";
+            notes.push(why.to_owned());
+            return Ok(None);
+        }
+        let (today, file) = (folder(job), format!("{name}.parquet"));
+        let paths = place.list(name).await?;
+        let earlier = paths.iter().filter(|path| {
+            let mut parts = path.rsplit('/');
+            let is_it = parts.next() == Some(file.as_str());
+            let folder = parts.next().unwrap_or_default();
+            is_it && folder.starts_with(FOLDER) && folder < today.as_str()
+        });
+        // The days are in the order of their names.
+        let Some(newest) = earlier.max() else {
+            notes.push("no earlier file to compare with".to_owned());
+            return Ok(Some(None));
+        };
+        let verdict = job.report.verdict_column().map(str::to_owned);
+        let columns = Columns { key: job.report.key.clone(), verdict };
+        let bytes = place.get(newest).await?;
+        let earlier = Earlier::read(bytes, &columns)
+            .with_context(|| format!("failed to compare with {}", place.uri_of(newest)))?;
+        if earlier.parameters.as_ref().is_some_and(|then| *then != parameters_fact(job)) {
+            let place = place.uri_of(newest);
+            notes.push(format!(
+                "{place} was made with other parameters: rows may be new or gone for that alone"
+            ));
+        }
+        Ok(Some(Some(earlier)))
+    }
+
+    /// Puts the files, that of people last: where it is, the other is too.
+    async fn put(
+        &self,
+        job: &Job<'_>,
+        format: Format,
+        file: Vec<u8>,
+        beside: Vec<u8>,
+    ) -> anyhow::Result<Vec<String>> {
+        let Some(place) = &self.plan.output else { return Ok(Vec::new()) };
+        let name = &job.report.name;
+        let path = |extension: &str| format!("{name}/{}/{name}.{extension}", folder(job));
+        let mut files = Vec::new();
+        if !beside.is_empty() {
+            place.put(&path("parquet"), beside).await?;
+            files.push(place.uri_of(&path("parquet")));
+        }
+        place.put(&path(format.extension()), file).await?;
+        files.insert(0, place.uri_of(&path(format.extension())));
+        Ok(files)
+    }
+}
+
+/// What was asked for, apart from the window, which moves from run to run.
+fn parameters_fact(job: &Job<'_>) -> String {
+    let moves = |name: &str| matches!(name, "as_of" | "from" | "to");
+    let rest = job.given.iter().filter(|(name, _)| !moves(name.as_str()));
+    serde_json::Value::from_iter(rest.map(|(name, value)| (name.as_str(), value.as_str())))
+        .to_string()
+}
+
+const FOLDER: &str = "as_of=";
+
+/// The folder of a run: the last day that it looks at, as `--as-of 2026-01-31` means the end of that day.
+fn folder(job: &Job<'_>) -> String {
+    let last = clock::format_time(job.window.as_of.saturating_sub(1));
+    format!("{FOLDER}{}", last.split(' ').next().unwrap_or_default())
+}
+
+/// Writes the rows as they come, to every place at once.
+async fn write_rows(
+    rows: Rows,
+    annotator: &mut Annotator<'_>,
+    heading: &Heading,
+    outs: Vec<(Options, Box<dyn Write + Send + '_>)>,
+) -> anyhow::Result<Summary> {
+    let mut renderers = Vec::with_capacity(outs.len());
+    for (options, out) in outs {
+        renderers.push(Renderer::new(&options, heading, annotator.schema(), out)?);
+    }
+    let mut stream = rows.stream;
+    while let Some(batch) = stream.next().await {
+        let batch = annotator.rows(&batch?)?;
+        for renderer in &mut renderers {
+            renderer.rows(&batch)?;
+        }
+    }
+    if let Some(gone) = annotator.gone()? {
+        for renderer in &mut renderers {
+            renderer.rows(&gone)?;
+        }
+    }
+    let mut summary = Summary::default();
+    for renderer in renderers {
+        summary = renderer.finish()?;
+    }
+    Ok(summary)
 }
 
 /// What the trails do not record, as `rolecall doctor` last saw them: no report can know of it.
@@ -77,31 +314,6 @@ async fn unseen(session: &Session) -> anyhow::Result<Vec<String>> {
         notes.extend(column.iter().flatten().map(str::to_owned));
     }
     Ok(notes)
-}
-
-/// What was typed, by parameter; which of them the report has, it says itself.
-fn parameters(args: &args::Report) -> anyhow::Result<BTreeMap<String, String>> {
-    let flags = [
-        ("as_of", &args.as_of),
-        ("days", &args.days),
-        ("from", &args.from),
-        ("to", &args.to),
-        ("account", &args.account),
-        ("role", &args.role),
-        ("session", &args.session),
-        ("access_key", &args.access_key),
-    ];
-    let mut given: BTreeMap<String, String> = flags
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
-        .collect();
-    for pair in &args.params {
-        let (name, value) = pair
-            .split_once('=')
-            .ok_or_else(|| Usage::new(format!("--param {pair}: write it as name=value")))?;
-        given.insert(name.replace('-', "_"), value.to_owned());
-    }
-    Ok(given)
 }
 
 fn listing(reports: &Reports) -> anyhow::Result<RecordBatch> {

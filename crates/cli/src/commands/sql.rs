@@ -8,8 +8,8 @@ use rolecall_query::{FUNCTIONS, RelationKind, Session, Values};
 
 use super::Context;
 use crate::args;
-use crate::exit::{self, Exit};
-use crate::render::{self, Heading};
+use crate::exit::{self, Exit, Usage};
+use crate::render::{self, Format, Heading};
 use crate::shell::{self, Catalog, ColumnInfo, Engine, Relation, Start};
 
 /// Runs the command.
@@ -25,6 +25,11 @@ pub(crate) async fn run(context: &Context, args: &args::Sql) -> anyhow::Result<E
         out.flush()?;
         context.say_rows(&summary);
         return Ok(Exit::Done);
+    }
+    if context.format() == Format::Parquet {
+        let message =
+            "--format parquet: several results are no one file: give one query as an argument";
+        return Err(Usage::new(message).into());
     }
     let engine = SessionEngine { session };
     let start =

@@ -13,6 +13,11 @@ use std::fmt::Write as _;
 const PEOPLE: FormatOptions<'static> =
     FormatOptions::new().with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.fZ")).with_null("null");
 
+/// For people who asked for another zone: `2026-01-05 08:12:03+01:00`.
+const PEOPLE_ELSEWHERE: FormatOptions<'static> = FormatOptions::new()
+    .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f%:z"))
+    .with_null("null");
+
 /// For programs: arrow's own forms, which for times are RFC 3339.
 const PROGRAMS: FormatOptions<'static> = FormatOptions::new().with_null("null");
 
@@ -51,6 +56,9 @@ impl<'a> Values<'a> {
                 let keys = Box::new(Self::for_people(map.keys())?);
                 let values = Box::new(Self::for_people(map.values())?);
                 Kind::Map(map, keys, values)
+            }
+            DataType::Timestamp(_, Some(zone)) if &**zone != super::UTC => {
+                Kind::Plain(ArrayFormatter::try_new(array, &PEOPLE_ELSEWHERE)?)
             }
             _ => Kind::Plain(ArrayFormatter::try_new(array, &PEOPLE)?),
         };

@@ -2,6 +2,7 @@
 //! value; the page's own policy forbids it to fetch anything, should an escape ever be missing.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use arrow::array::RecordBatch;
@@ -29,6 +30,7 @@ struct Column<'a> {
     name: Cow<'a, str>,
     comment: Cow<'a, str>,
     is_number: bool,
+    is_verdict: bool,
 }
 
 #[derive(Template)]
@@ -47,12 +49,25 @@ struct Cell {
 #[template(path = "page.html", block = "bottom")]
 struct Bottom<'a> {
     footer: &'a str,
+    verdict: &'a str,
+    states: Vec<(&'a str, u64)>,
 }
 
 pub(super) struct Html<W> {
     out: W,
     cells: Vec<Cell>,
+    verdict: Option<Verdict>,
 }
+
+/// The column that is summed up above the table.
+struct Verdict {
+    name: String,
+    index: usize,
+    counts: BTreeMap<String, u64>,
+}
+
+/// More different values than this are no verdict, and a page of buttons helps nobody.
+const MAX_STATES: usize = 24;
 
 impl<W: Write> Html<W> {
     pub(super) fn new(heading: &Heading, schema: &Schema, mut out: W) -> anyhow::Result<Self> {
@@ -64,7 +79,9 @@ impl<W: Write> Html<W> {
         if let Some(micros) = heading.generated_micros {
             parameters.push(("generated".into(), clock::format_time(micros).into()));
         }
+        let verdict = heading.verdict_column.as_deref();
         let columns = schema.fields().iter().map(|field| Column {
+            is_verdict: Some(field.name().as_str()) == verdict,
             name: term::visible(field.name()),
             comment: term::visible(field.metadata().get(COMMENT).map_or("", String::as_str)),
             is_number: cell::is_number(field.data_type()),
@@ -85,7 +102,13 @@ impl<W: Write> Html<W> {
                 is_number: cell::is_number(field.data_type()),
             })
             .collect();
-        Ok(Self { out, cells })
+        let index = schema.fields().iter().position(|f| Some(f.name().as_str()) == verdict);
+        let verdict = index.map(|index| Verdict {
+            name: term::visible(schema.field(index).name()).into_owned(),
+            index,
+            counts: BTreeMap::new(),
+        });
+        Ok(Self { out, cells, verdict })
     }
 }
 
@@ -105,12 +128,25 @@ impl<W: Write> Sink for Html<W> {
                 cell.text.push_str(&term::visible(&value));
             }
             Row { cells: &self.cells }.write_into(&mut self.out)?;
+            if let Some(verdict) = &mut self.verdict
+                && let Some(cell) = self.cells.get(verdict.index)
+                && verdict.counts.len() <= MAX_STATES
+            {
+                *verdict.counts.entry(cell.text.clone()).or_default() += 1;
+            }
         }
         Ok(())
     }
 
     fn finish(&mut self, summary: &Summary) -> anyhow::Result<()> {
-        Bottom { footer: &summary.footer() }.write_into(&mut self.out)?;
+        let verdict = self.verdict.as_ref().filter(|verdict| verdict.counts.len() <= MAX_STATES);
+        let states = verdict.into_iter().flat_map(|verdict| &verdict.counts);
+        let bottom = Bottom {
+            footer: &summary.footer(),
+            verdict: verdict.map(|verdict| verdict.name.as_str()).unwrap_or_default(),
+            states: states.map(|(value, count)| (value.as_str(), *count)).collect(),
+        };
+        bottom.write_into(&mut self.out)?;
         Ok(self.out.flush()?)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::{
     ArrayRef, BooleanArray, Int64Array, ListBuilder, MapBuilder, RecordBatch, StringArray,
     StringBuilder, StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray,
@@ -71,6 +72,11 @@ fn piped(format: Format) -> Options {
     Options::new(format, Screen::plain())
 }
 
+/// All formats that are text.
+fn texts() -> impl Iterator<Item = Format> {
+    Format::ALL.into_iter().filter(|format| *format != Format::Parquet)
+}
+
 fn on_terminal(format: Format, width: usize) -> Options {
     Options::new(format, Screen { terminal: true, width: Some(width), colour: false })
 }
@@ -133,7 +139,7 @@ fn html_shows_every_kind_of_value() {
 
 #[test]
 fn nothing_hostile_acts_on_a_terminal() {
-    for format in Format::ALL {
+    for format in texts() {
         let text = render(&on_terminal(format, 60), &one_column(&HOSTILE));
         let acting: Vec<char> = text.chars().filter(|c| *c != '\n' && term::acts(*c)).collect();
         assert!(acting.is_empty(), "{format}: {acting:?}");
@@ -240,6 +246,7 @@ fn hostile_text_in_html_is_text_everywhere() {
         parameters: vec![(evil.to_owned(), evil.to_owned())],
         generated_micros: Some(MORNING),
         notes: vec![evil.to_owned()],
+        ..Heading::default()
     };
     let page = render_with(&piped(Format::Html), &heading, &batch);
     assert_eq!(page.matches("<script>").count(), 1, "only the page's own");
@@ -258,6 +265,7 @@ fn what_stands_above_a_result_never_disturbs_a_program() {
         parameters: vec![("days".to_owned(), "90".to_owned())],
         generated_micros: Some(MORNING),
         notes: vec!["two days are missing".to_owned()],
+        ..Heading::default()
     };
     let batch = one_column(&["x"]);
     for format in [Format::Csv, Format::Json, Format::Ndjson, Format::Table] {
@@ -300,7 +308,7 @@ fn no_rows_are_a_result_too() {
     check(Format::Json, "[]\n");
     check(Format::Ndjson, "");
     check(Format::Markdown, "| session_name |\n| --- |\n\n0 rows\n");
-    for format in Format::ALL {
+    for format in texts() {
         let nothing = RecordBatch::new_empty(Arc::new(Schema::empty()));
         let text = render(&piped(format), &nothing);
         assert!(format != Format::Table || text.is_empty(), "{text}");
@@ -434,6 +442,66 @@ fn a_reader_that_leaves_is_success_in_every_format() {
     }
 }
 
+#[test]
+fn parquet_reads_back_is_the_same_each_time_and_never_on_a_terminal() {
+    let batch = every_kind();
+    let write = || {
+        let mut out = Vec::new();
+        let heading = Heading {
+            facts: vec![("rolecall.report".to_owned(), "edges".to_owned())],
+            ..Heading::default()
+        };
+        let schema = batch.schema();
+        batches(&piped(Format::Parquet), &heading, &schema, &[batch.clone()], &mut out).unwrap();
+        out
+    };
+    let bytes = write();
+    assert_eq!(bytes, write());
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
+    let facts = reader.metadata().file_metadata().key_value_metadata().unwrap();
+    assert!(facts.iter().any(|fact| fact.value.as_deref() == Some("edges")));
+    let read: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+    assert_eq!(read.len(), 1);
+    assert_eq!(read[0].columns(), batch.columns());
+
+    let mut out = Vec::new();
+    let terminal = on_terminal(Format::Parquet, 80);
+    let refused = batches(&terminal, &Heading::default(), &batch.schema(), &[batch], &mut out);
+    assert_eq!(Exit::of(&refused.unwrap_err()), Exit::Usage);
+    assert!(out.is_empty());
+}
+
+#[test]
+fn people_see_times_in_the_zone_that_they_ask_for_and_programs_in_utc() {
+    let times = TimestampMicrosecondArray::from(vec![MORNING, MORNING + 180 * 86_400_000_000]);
+    let naive: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![MORNING; 2]));
+    let columns: [(&str, ArrayRef); 2] =
+        [("event_time", Arc::new(times.with_timezone("UTC"))), ("naive", naive)];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let at = |format, zone: &str| render(&Options { zone: zone.into(), ..piped(format) }, &batch);
+    let table = at(Format::Table, "Europe/Berlin");
+    assert!(table.contains("2026-01-05 08:12:03+01:00  2026-01-05 08:12:03+01:00"), "{table}");
+    assert!(table.contains("2026-07-04 09:12:03+02:00"), "{table}");
+    let page = at(Format::Html, "-03:30");
+    assert!(page.contains("<td>2026-01-05 03:42:03-03:30</td>"), "{page}");
+    let csv = at(Format::Csv, "Europe/Berlin");
+    assert!(csv.contains("2026-01-05T07:12:03Z,2026-01-05T07:12:03Z"), "{csv}");
+}
+
+#[test]
+fn a_page_sums_up_the_verdicts() {
+    let array: ArrayRef =
+        Arc::new(StringArray::from(vec![Some("STALE"), Some("<b>"), Some("STALE"), None]));
+    let batch = RecordBatch::try_from_iter([("state", array)]).unwrap();
+    let heading = Heading { verdict_column: Some("state".to_owned()), ..Heading::default() };
+    let page = render_with(&piped(Format::Html), &heading, &batch);
+    assert!(page.contains(r#"data-value="STALE">STALE <b>2</b>"#), "{page}");
+    assert!(page.contains(r#"data-value="&#60;b&#62;">&#60;b&#62; <b>1</b>"#), "{page}");
+    assert!(page.contains("(none) <b>1</b>"), "{page}");
+    let plain = render(&piped(Format::Html), &batch);
+    assert!(!plain.contains("data-value=\"STALE"), "{plain}");
+}
+
 #[tokio::test]
 async fn a_stream_is_left_when_the_limit_is_reached() {
     let batch = one_column(&["a", "b"]);
@@ -468,7 +536,7 @@ proptest::proptest! {
             let read = record[0].strip_prefix('\'').filter(|_| !value.starts_with('\''));
             proptest::prop_assert_eq!(read.unwrap_or(&record[0]), *value);
         }
-        for format in Format::ALL {
+        for format in texts() {
             let text = render(&on_terminal(format, 50), &batch);
             proptest::prop_assert!(!text.contains(|c| c != '\n' && term::acts(c)));
         }

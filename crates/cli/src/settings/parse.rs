@@ -67,6 +67,21 @@ pub(super) fn color(text: &str) -> Result<Colour, String> {
     Colour::from_name(text).ok_or_else(|| not_one_of(text, &names))
 }
 
+/// A time zone by its name, or as an offset.
+pub(crate) fn zone(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("utc") || text == "Z" {
+        return Ok("UTC".to_owned());
+    }
+    match text.parse::<arrow::array::timezone::Tz>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!(
+            "'{}' is no time zone such as Europe/Berlin or +02:00",
+            term::visible(text)
+        )),
+    }
+}
+
 fn not_one_of(text: &str, names: &[&str]) -> String {
     let hint = did_you_mean(text, names.iter().copied());
     format!("'{}' is none of {}{hint}", term::visible(text), names.join(", "))

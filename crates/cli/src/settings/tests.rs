@@ -171,7 +171,7 @@ fn a_wrong_value_is_refused_by_name_and_place() {
     check(
         &[],
         "\nformat = 'jsno'",
-        "DIR/rolecall.toml:2: format: 'jsno' is none of table, csv, json, ndjson, markdown, html: \
+        "DIR/rolecall.toml:2: format: 'jsno' is none of table, csv, json, ndjson, markdown, html, parquet: \
          did you mean json?",
     );
     check(

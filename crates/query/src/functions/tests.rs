@@ -6,7 +6,7 @@ use super::*;
 
 async fn eval(expression: &str) -> Result<String> {
     let context = SessionContext::new();
-    register(&context);
+    register(&context, &Networks::default());
     let (value, rest) = expression.split_once(" FROM ").unwrap_or((expression, ""));
     let from = if rest.is_empty() { String::new() } else { format!("FROM {rest}") };
     let query = format!("SELECT {value} AS x {from}");
