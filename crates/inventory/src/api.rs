@@ -81,7 +81,10 @@ pub async fn read_accounts(request: &Request) -> Result<Answer, Problem> {
     while let Some((id, read)) = reads.next().await {
         let input = format!("account {id}");
         match read {
-            Ok(facts) => answer.take_in(facts),
+            Ok(facts) => {
+                tracing::info!(account = id, "read");
+                answer.take_in(facts);
+            }
             Err(problem) => {
                 answer.facts.shared_missing.push(format!("{input}: {problem}"));
                 answer.rejected.push(Rejected::new(input, problem));

@@ -99,8 +99,21 @@ fn parse(entry: &DirEntry) -> Result<Parsed, Problem> {
     let path = entry.path().to_owned();
     let bytes =
         std::fs::read(&path).map_err(|error| Problem::Unreadable(io_words(Some(&error))))?;
+    let bytes = in_utf8(bytes);
     let modified = entry.metadata().ok().and_then(|data| data.modified().ok()).and_then(micros);
     Ok(Parsed { content: content(&path, bytes)?, path, modified })
+}
+
+/// PowerShell writes what a command prints in UTF-16.
+fn in_utf8(bytes: Vec<u8>) -> Vec<u8> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => u16::from_le_bytes,
+        Some([0xfe, 0xff]) => u16::from_be_bytes,
+        _ => return bytes,
+    };
+    let units = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    let text: String = char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect();
+    text.into_bytes()
 }
 
 fn micros(time: SystemTime) -> Option<i64> {

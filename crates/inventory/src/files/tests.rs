@@ -297,6 +297,19 @@ fn a_missing_page_and_data_of_the_future_are_said() {
 }
 
 #[test]
+fn what_powershell_wrote_is_read() {
+    let folder = folder_of(&[]);
+    let text = fixture("sandbox/get-account-authorization-details.json");
+    let bytes = ['\u{feff}'].into_iter().chain(text.chars());
+    let bytes: Vec<u8> =
+        bytes.collect::<String>().encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path().join("details.json"), bytes).unwrap();
+    let (done, rejected) = of(folder.path());
+    assert_eq!(rejected, [""; 0]);
+    assert_eq!(one(&done, SANDBOX).roles.len(), 1);
+}
+
+#[test]
 fn a_clock_that_is_a_little_behind_does_no_harm() {
     let folder = folder_of(&[("page.json", &fixture("111122223333/authorization-page-1.json"))]);
     let used = crate::time::parse("2026-01-04T22:10:00Z").unwrap();
