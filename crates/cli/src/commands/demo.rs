@@ -13,10 +13,10 @@ use rolecall_query::{Session, Values};
 use rolecall_testkit::{Organization, Spec};
 
 use super::Context;
-use crate::args;
 use crate::exit::{self, Exit, Usage};
 use crate::render::{self, Format, Heading, Options};
 use crate::term::{self, Ink};
+use crate::{args, clock};
 
 /// A file that tells a demo's folder from somebody's data.
 const MARK: &str = ".rolecall-demo";
@@ -92,6 +92,13 @@ const POINTERS: [Pointer; 5] = [
     },
 ];
 
+/// Reports on what may go.
+const VERDICTS: [(&str, &str); 3] = [
+    ("stale-keys", "which access keys may go"),
+    ("key-migration", "what is to become of each key, and what comes next"),
+    ("unused-roles", "which roles may go"),
+];
+
 /// Runs the command.
 pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<Exit> {
     let spec = Spec {
@@ -109,9 +116,16 @@ pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<
         .write_to(&logs)
         .with_context(|| format!("write log files to {}", logs.display()))?;
 
+    let iam = args.dir.join("inventory");
+    let inventory = &organization.truth().inventory;
+    inventory
+        .write_to(&iam)
+        .with_context(|| format!("write the inventory to {}", iam.display()))?;
+
     let context = context.with_lake(&lake)?;
     let sources = [Source::Path(logs.clone())];
     let (seen, elapsed) = super::ingest::ingest(&context, &sources, &Selection::default()).await?;
+    let kept = super::inventory::keep_folder(&context, &iam, inventory.as_of).await?;
 
     let mut out = exit::stdout();
     let screen = context.stdout;
@@ -122,15 +136,22 @@ pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<
     )?;
     writeln!(
         out,
-        "\n  logs  {}  {} from {} over {}, as CloudTrail delivers them",
+        "\n  logs  {}       {} from {} over {}, as CloudTrail delivers them",
         logs.display(),
         term::count(seen.log_files, "log file"),
-        term::count(organization.truth().inventory.accounts.len() as u64, "account"),
+        term::count(inventory.accounts.len() as u64, "account"),
         term::count(u64::from(spec.days), "day"),
     )?;
     writeln!(
         out,
-        "  lake  {}  {} read in {:.1} s; {} other objects passed over, {} rejected on purpose\n",
+        "  IAM   {}  of {}, as the AWS command line prints it, on {}",
+        iam.display(),
+        term::count(kept.inventories.len() as u64, "account"),
+        clock::format_time(inventory.as_of),
+    )?;
+    writeln!(
+        out,
+        "  lake  {}       {} read in {:.1} s; {} other objects passed over, {} rejected on purpose\n",
         lake.display(),
         term::count(seen.records, "record"),
         elapsed.as_secs_f64(),
@@ -139,7 +160,7 @@ pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<
     )?;
     let session = context.session().await?;
     answer(&context, &session, &mut out).await?;
-    point(&context, &session, &lake, &mut out).await?;
+    point(&context, &session, (&lake, inventory.as_of), &mut out).await?;
     out.flush()?;
     Ok(Exit::Done)
 }
@@ -148,7 +169,7 @@ pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<
 fn prepare(dir: &Path) -> anyhow::Result<()> {
     let place = || format!("prepare folder {}", dir.display());
     if dir.join(MARK).is_file() {
-        for part in ["logs", "lake"] {
+        for part in ["logs", "inventory", "lake"] {
             let part = dir.join(part);
             if part.exists() {
                 std::fs::remove_dir_all(&part).with_context(place)?;
@@ -199,7 +220,7 @@ async fn counts(session: &Session) -> anyhow::Result<[u64; 4]> {
 async fn point(
     context: &Context,
     session: &Session,
-    lake: &Path,
+    (lake, as_of): (&Path, i64),
     out: &mut (impl Write + Send),
 ) -> anyhow::Result<()> {
     let mut commands = Vec::new();
@@ -207,6 +228,11 @@ async fn point(
         if let Some(thing) = first_value(session, pointer.find).await? {
             commands.push((format!("{} {thing}", pointer.command), pointer.about));
         }
+    }
+    // Ages and windows count from the last day of the logs, not from today.
+    let as_of = clock::format_rfc3339(as_of);
+    for (report, about) in VERDICTS {
+        commands.push((format!("report {report} --as-of {as_of}"), about));
     }
     commands.push(("report edges".to_owned(), "which principals use which roles"));
     commands.push(("report denied".to_owned(), "who failed to take what"));

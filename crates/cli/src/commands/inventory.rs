@@ -42,6 +42,38 @@ pub(crate) async fn run(context: &Context, args: &args::Inventory) -> anyhow::Re
         Some(folder) => from_folder(folder, args.snapshot_time.as_deref(), now).await?,
         None => from_aws(args).await?,
     };
+    let at = gathered.at;
+    let kept = keep(context, gathered, now).await?;
+    if context.format() == Format::Table {
+        let mut out = exit::stdout();
+        for inventory in &kept.inventories {
+            write_words(&mut out, inventory)?;
+        }
+        out.flush()?;
+    } else {
+        context.write_batch(&heading(at), &rows(&kept.inventories, &kept.ids)?)?;
+    }
+    Ok(if kept.rejected == 0 { Exit::Done } else { Exit::SomeRejected })
+}
+
+/// What went to the lake.
+pub(crate) struct Kept {
+    pub(crate) inventories: Vec<Inventory>,
+    ids: Vec<String>,
+    /// Inputs of which nothing was taken, each named in the log.
+    rejected: usize,
+}
+
+/// Reads a folder as of `at`, in microseconds, and keeps it in the lake.
+pub(crate) async fn keep_folder(context: &Context, folder: &Path, at: i64) -> anyhow::Result<Kept> {
+    let of = folder.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_folder(&of)).await.context("read files")?;
+    let (facts, rejected) = (read.facts, read.rejected);
+    let gathered = Gathered { facts, source: "files", at, rejected, trails: Vec::new() };
+    keep(context, gathered, clock::now_micros()).await
+}
+
+async fn keep(context: &Context, gathered: Gathered, now: i64) -> anyhow::Result<Kept> {
     let Gathered { facts, source, at, mut rejected, trails } = gathered;
     let done = snapshots(facts, source, at);
     rejected.extend(done.rejected);
@@ -57,16 +89,7 @@ pub(crate) async fn run(context: &Context, args: &args::Inventory) -> anyhow::Re
         ids.extend(lake.record_inventory(some, now).await?);
     }
     lake.record_trails(&doctor::snapshots(&trails), now).await?;
-    if context.format() == Format::Table {
-        let mut out = exit::stdout();
-        for inventory in &done.inventories {
-            write_words(&mut out, inventory)?;
-        }
-        out.flush()?;
-    } else {
-        context.write_batch(&heading(at), &rows(&done.inventories, &ids)?)?;
-    }
-    Ok(if rejected.is_empty() { Exit::Done } else { Exit::SomeRejected })
+    Ok(Kept { inventories: done.inventories, ids, rejected: rejected.len() })
 }
 
 async fn from_folder(
