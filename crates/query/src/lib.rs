@@ -10,6 +10,7 @@ mod front_matter;
 mod functions;
 mod lazy;
 mod params;
+mod parts;
 mod reports;
 mod session;
 mod sessions;

@@ -10,9 +10,9 @@ use std::path::Path;
 use crate::catalog::QUERIES;
 use crate::front_matter::FrontMatter;
 use crate::params::{self, Param};
-use crate::{QueryError, Rows, Session, suggest};
+use crate::{QueryError, Rows, Session, parts, suggest};
 
-const KEYS: [&str; 3] = ["title", "question", "pitfall"];
+const KEYS: [&str; 4] = ["title", "question", "with", "pitfall"];
 
 /// A report, as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -31,7 +31,7 @@ pub struct Report {
     pub columns: Vec<ReportColumn>,
     /// The mistake that it avoids.
     pub pitfall: String,
-    /// The query.
+    /// The query, with the parts that it shares with others (`with`) at its head.
     pub sql: String,
 }
 
@@ -71,7 +71,7 @@ impl Report {
             params: params.collect::<Result<_, _>>()?,
             columns: columns.collect(),
             pitfall: value("pitfall"),
-            sql: matter.sql.clone(),
+            sql: parts::compose(file, &matter)?,
         })
     }
 
