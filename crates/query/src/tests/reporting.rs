@@ -116,7 +116,8 @@ async fn every_report_answers_with_the_columns_that_it_declares() {
             "coverage",
             "denied",
             "edges",
-            "lineage"
+            "lineage",
+            "stale-keys"
         ]
     );
     for report in reports.list() {
