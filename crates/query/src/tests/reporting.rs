@@ -117,7 +117,8 @@ async fn every_report_answers_with_the_columns_that_it_declares() {
             "denied",
             "edges",
             "lineage",
-            "stale-keys"
+            "stale-keys",
+            "unused-roles"
         ]
     );
     for report in reports.list() {
