@@ -118,7 +118,8 @@ async fn every_report_answers_with_the_columns_that_it_declares() {
             "edges",
             "lineage",
             "stale-keys",
-            "unused-roles"
+            "unused-roles",
+            "unused-users"
         ]
     );
     for report in reports.list() {

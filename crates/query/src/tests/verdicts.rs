@@ -4,6 +4,7 @@
 
 mod stale_keys;
 mod unused_roles;
+mod unused_users;
 
 use chrono::{Duration, NaiveDate};
 
