@@ -116,6 +116,7 @@ async fn every_report_answers_with_the_columns_that_it_declares() {
             "coverage",
             "denied",
             "edges",
+            "key-footprint",
             "lineage",
             "stale-keys",
             "unused-roles",
