@@ -117,6 +117,7 @@ async fn every_report_answers_with_the_columns_that_it_declares() {
             "denied",
             "edges",
             "key-footprint",
+            "key-migration",
             "lineage",
             "stale-keys",
             "unused-roles",

@@ -3,6 +3,7 @@
 //! Every case has an account of its own, so that all of one report's cases lie in one lake and one run answers them.
 
 mod key_footprint;
+mod key_migration;
 mod stale_keys;
 mod unused_roles;
 mod unused_users;
