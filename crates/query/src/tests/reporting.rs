@@ -113,12 +113,14 @@ async fn every_report_answers_with_the_columns_that_it_declares() {
         names,
         [
             "assumptions",
+            "burn-down",
             "coverage",
             "denied",
             "edges",
             "key-footprint",
             "key-migration",
             "lineage",
+            "owners",
             "stale-keys",
             "unused-roles",
             "unused-users"

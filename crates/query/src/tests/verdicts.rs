@@ -4,6 +4,7 @@
 
 mod key_footprint;
 mod key_migration;
+mod owners;
 mod stale_keys;
 mod unused_roles;
 mod unused_users;
