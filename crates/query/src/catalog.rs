@@ -63,7 +63,7 @@ const PLAIN_STEPS: [&str; 1] = ["current_events"];
 /// Steps that many queries share: computed once.
 const KEPT_STEPS: [&str; 2] = ["known_principals", "known_roles"];
 /// Views in SQL. `sessions` is made in Rust.
-const VIEWS: [&str; 4] = ["assumptions", "access_keys", "roles", "coverage"];
+const VIEWS: [&str; 5] = ["assumptions", "access_keys", "roles", "coverage", "inventory"];
 
 /// Makes the views over `tables`, in contexts like `base`.
 pub(crate) async fn build(

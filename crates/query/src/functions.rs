@@ -5,19 +5,22 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 
+mod agent;
 pub(crate) mod arn;
 mod ip;
 pub(crate) mod networks;
 
 use self::arn::RolePattern;
 use self::networks::Networks;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// A function as `rolecall schema` and completion show it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -31,7 +34,12 @@ pub struct FunctionDoc {
 }
 
 /// The functions that are ours, beside DataFusion's own.
-pub const FUNCTIONS: [FunctionDoc; 7] = [
+pub const FUNCTIONS: [FunctionDoc; 9] = [
+    FunctionDoc {
+        name: "agent_family",
+        usage: "agent_family(user_agent)",
+        comment: "Program behind a user agent, without versions: aws-cli, boto3, terraform, browser, …",
+    },
     FunctionDoc {
         name: "arn_account",
         usage: "arn_account(arn)",
@@ -46,6 +54,11 @@ pub const FUNCTIONS: [FunctionDoc; 7] = [
         name: "arn_session",
         usage: "arn_session(arn)",
         comment: "Session name in the ARN of an assumed role or federated user, else null",
+    },
+    FunctionDoc {
+        name: "days_between",
+        usage: "days_between(start, end)",
+        comment: "Whole days from one time to another; 0 where end is before start",
     },
     FunctionDoc {
         name: "ip_in",
@@ -74,6 +87,8 @@ pub(crate) fn register(context: &SessionContext, networks: &Networks) {
     context.register_udf(text_function("arn_account", arn::account));
     context.register_udf(text_function("arn_name", arn::name));
     context.register_udf(text_function("arn_session", arn::session));
+    context.register_udf(text_function("agent_family", agent::family));
+    context.register_udf(days_between());
     context.register_udf(role_is());
     context.register_udf(ScalarUDF::from(ip::IpIn::new()));
     for function in networks::functions(networks) {
@@ -91,6 +106,32 @@ fn text_function(name: &str, part: fn(&str) -> Option<&str>) -> ScalarUDF {
         same_shape(arguments, Arc::new(parts))
     };
     create_udf(name, vec![DataType::Utf8], DataType::Utf8, Volatility::Immutable, Arc::new(apply))
+}
+
+fn days_between() -> ScalarUDF {
+    let apply = |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(arguments)?;
+        let (start, end) =
+            (cast(&arrays[0], &DataType::Int64)?, cast(&arrays[1], &DataType::Int64)?);
+        let (start, end) = (start.as_primitive::<Int64Type>(), end.as_primitive::<Int64Type>());
+        let days: Int64Array = (0..start.len())
+            .map(|row| {
+                let known = !start.is_null(row) && !end.is_null(row);
+                known.then(|| {
+                    end.value(row).saturating_sub(start.value(row)).max(0) / MICROS_PER_DAY
+                })
+            })
+            .collect();
+        same_shape(arguments, Arc::new(days))
+    };
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    create_udf(
+        "days_between",
+        vec![time; 2],
+        DataType::Int64,
+        Volatility::Immutable,
+        Arc::new(apply),
+    )
 }
 
 fn role_is() -> ScalarUDF {

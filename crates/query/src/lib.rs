@@ -11,6 +11,7 @@ mod front_matter;
 mod functions;
 mod lazy;
 mod params;
+mod parts;
 mod reports;
 mod session;
 mod sessions;

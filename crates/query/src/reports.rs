@@ -10,9 +10,9 @@ use std::path::Path;
 use crate::catalog::QUERIES;
 use crate::front_matter::FrontMatter;
 use crate::params::{self, Param};
-use crate::{Findings, QueryError, Rows, Session, Values, findings, suggest};
+use crate::{Findings, QueryError, Rows, Session, Values, findings, parts, suggest};
 
-const KEYS: [&str; 5] = ["title", "question", "pitfall", "findings", "key"];
+const KEYS: [&str; 6] = ["title", "question", "with", "pitfall", "findings", "key"];
 
 /// A report, as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -35,7 +35,7 @@ pub struct Report {
     pub findings: Option<Findings>,
     /// The columns that tell a row from the others, from one run to the next; empty where it does not say.
     pub key: Vec<String>,
-    /// The query.
+    /// The query, with the parts that it shares with others (`with`) at its head.
     pub sql: String,
 }
 
@@ -93,7 +93,7 @@ impl Report {
             pitfall: value("pitfall"),
             findings,
             key,
-            sql: matter.sql.clone(),
+            sql: parts::compose(file, &matter)?,
         })
     }
 

@@ -76,7 +76,8 @@ impl Rows {
 }
 
 impl Session {
-    /// A session over `tables`, which must hold all of the lake's; others may be among them.
+    /// A session over `tables`, which must hold all of the lake's, those made on use too; others may be among
+    /// them.
     pub async fn new(
         tables: HashMap<String, Arc<dyn TableProvider>>,
         options: SessionOptions,
@@ -90,7 +91,7 @@ impl Session {
         expired_before: Option<i32>,
         options: SessionOptions,
     ) -> Result<Self, QueryError> {
-        for table in Table::ALL {
+        for table in Table::READABLE {
             if !tables.contains_key(table.name()) {
                 return Err(QueryError::MissingTable(table.name().to_owned()));
             }

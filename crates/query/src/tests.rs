@@ -6,4 +6,5 @@ mod overviews;
 mod regressions;
 mod reporting;
 mod using;
+mod verdicts;
 mod whoing;

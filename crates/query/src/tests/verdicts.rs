@@ -1,0 +1,137 @@
+//! Verdicts on keys, roles and users: each edge case a fixture with its expected row.
+//!
+//! Every case has an account of its own, so that all of one report's cases lie in one lake and one run answers them.
+
+mod key_footprint;
+mod key_migration;
+mod owners;
+mod stale_keys;
+mod unused_roles;
+mod unused_users;
+
+use chrono::{Duration, NaiveDate};
+
+use super::lake::{Row, TestLake, at, used};
+
+/// Days of the report's window.
+const WINDOW: i64 = 90;
+const DAY: i64 = 86_400_000_000;
+
+/// The time `days` before the reports' "now", 1 July 2026, as text.
+fn ago(days: i64) -> String {
+    let now = NaiveDate::from_ymd_opt(2026, 7, 1).unwrap().and_hms_opt(0, 0, 0).unwrap();
+    (now - Duration::days(days)).format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+/// An account for the case called `name`: twelve digits, the same each time.
+fn account(name: &str) -> String {
+    let sum = name.bytes().fold(7_u64, |sum, byte| (sum * 31 + u64::from(byte)) % 999_999_999_983);
+    format!("{sum:012}")
+}
+
+/// A key for the case called `name`.
+fn key_id(name: &str) -> String {
+    format!("AKIA{}", name.to_uppercase().replace([' ', '-'], ""))
+}
+
+/// The account that a case is about, with what is known of it.
+struct Case {
+    account: String,
+    snapshot: Option<i64>,
+    lake: TestLake,
+}
+
+impl Case {
+    fn new(name: &str) -> Self {
+        Self { account: account(name), snapshot: None, lake: TestLake::default() }
+    }
+
+    /// A snapshot of the account was taken `days` ago, and holds `parts`.
+    fn snapshot(mut self, days: i64, parts: &[&str]) -> Self {
+        self.snapshot = Some(days);
+        let row = self
+            .row()
+            .text("source", "files")
+            .list("parts", parts)
+            .number("last_used_as_of", at(&ago(days)));
+        self.add("iam_snapshots", row)
+    }
+
+    /// The beginning of a row of the latest snapshot.
+    fn row(&self) -> Row {
+        let days = self.snapshot.unwrap();
+        Row::default()
+            .text("snapshot_id", format!("{}-{days}", self.account))
+            .number("snapshot_time", at(&ago(days)))
+            .number("snapshot_date", at(&ago(days)) / DAY)
+            .text("account_id", self.account.clone())
+    }
+
+    fn add(mut self, table: &'static str, row: Row) -> Self {
+        self.lake = self.lake.rows(table, [row]);
+        self
+    }
+
+    /// An active key in the snapshot, made `created` days ago, whose last use was read from IAM.
+    fn key(&self, user: &str, key: &str, created: i64) -> Row {
+        self.row()
+            .text("user_name", user)
+            .text("user_arn", format!("arn:aws:iam::{}:user/{user}", self.account))
+            .text("access_key_id", key)
+            .flag("is_root", false)
+            .text("status", "Active")
+            .number("created", at(&ago(created)))
+            .flag("last_used_known", true)
+    }
+
+    /// Log files of the account on each of the last `days` days.
+    fn logs(mut self, days: i64) -> Self {
+        let file = |day: i64| {
+            Row::default()
+                .text("log_file", format!("{}-{day}.json.gz", self.account))
+                .number("delivered_date", at(&ago(day)) / DAY)
+                .number("delivered_at", at(&ago(day)))
+                .text("account_id", self.account.clone())
+                .text("aws_region", "eu-west-1")
+                .text("status", "complete")
+                .number("records", 1)
+                .number("first_event_time", at(&ago(day)))
+                .number("last_event_time", at(&ago(day)))
+        };
+        let files: Vec<_> = (1..=days).map(file).collect();
+        self.lake = self.lake.rows("log_files", files);
+        self
+    }
+
+    /// A record signed with `key` by `user`, `days` ago.
+    fn signed(&self, user: &str, key: &str, days: i64) -> Row {
+        used(&ago(days), &ago(days), 1)
+            .key(key)
+            .text("principal_type", "IAMUser")
+            .text("principal_id", format!("AIDA{}", user.to_uppercase()))
+            .text("principal_arn", format!("arn:aws:iam::{}:user/{user}", self.account))
+            .text("account_id", self.account.clone())
+            .text("recipient_account_id", self.account.clone())
+            .text("user_name", user)
+            .text("sample_event_id", format!("{key}-{days}"))
+    }
+
+    /// A change of a key, `days` ago.
+    fn key_change(&self, event: &str, user: &str, key: &str, days: i64) -> Row {
+        super::lake::change(&format!("{event}-{key}-{days}"), &ago(days), event, "access_key", user)
+            .text("recipient_account_id", self.account.clone())
+            .text("target_id", key)
+    }
+}
+
+/// One lake of all cases.
+fn lake(cases: impl IntoIterator<Item = Case>) -> TestLake {
+    cases.into_iter().fold(TestLake::default(), |lake, case| lake.merged(case.lake))
+}
+
+/// A last use by IAM.
+fn by_iam(row: Row, days: i64, service: &str) -> Row {
+    row.number("last_used", at(&ago(days)))
+        .text("last_used_service", service)
+        .text("last_used_region", "eu-west-1")
+}

@@ -1,0 +1,61 @@
+//! `key-footprint`: where a key is used, by what and for what.
+
+use super::super::lake::event;
+use super::super::reporting::run;
+use super::{Case, WINDOW, ago};
+
+const AS_OF: (&str, &str) = ("as_of", "2026-07-01T00:00:00Z");
+
+/// A key used by two programs from one address, in a session that it opened, and to take a role.
+fn used_key() -> Case {
+    let case = Case::new("footprint").logs(WINDOW);
+    let session = event("token", &ago(5), "GetSessionToken")
+        .by_user("u", "AKIAU")
+        .issues("ASIACHILD", &ago(4));
+    let role = event("role", &ago(3), "AssumeRole")
+        .by_user("u", "AKIAU")
+        .role(&case.account, "R", "s")
+        .text("source_ip", "198.51.100.7")
+        .text("user_agent", "aws-cli/2.9");
+    let rows = [
+        case.signed("u", "AKIAU", 10).text("user_agent", "aws-cli/1.18"),
+        case.signed("u", "AKIAU", 3)
+            .text("user_agent", "aws-cli/2.9")
+            .text("event_source", "sts.amazonaws.com")
+            .text("event_name", "AssumeRole"),
+        case.signed("u", "AKIAU", 3)
+            .text("user_agent", "Boto3/1")
+            .text("error_code", "AccessDenied"),
+        case.signed("u", "ASIACHILD", 5).text("source_ip", "203.0.113.9"),
+        // The same id long after: another session's.
+        case.signed("u", "ASIACHILD", 1),
+        // Before the window.
+        case.signed("u", "AKIAU", 91).text("user_agent", "old/1"),
+        case.signed("other", "AKIAOTHER", 1),
+    ];
+    let case = rows.into_iter().fold(case, |case, row| case.add("activity", row));
+    case.add("credential_events", session).add("credential_events", role)
+}
+
+#[tokio::test]
+async fn calls_are_grouped_by_where_they_come_from() {
+    let case = used_key();
+    let columns =
+        "access_key_id user_name via source agent actions days_active calls errors coverage";
+    assert_eq!(
+        run(&case.lake, "key-footprint", &[AS_OF, ("access_key", "AKIAU")], columns).await,
+        "AKIAU | u | key | 198.51.100.7 | aws-cli | [s3:ListBuckets, sts:AssumeRole] | 2 | 2 | 0 | 1.0\n\
+         AKIAU | u | key | 198.51.100.7 | boto3 | [s3:ListBuckets] | 1 | 1 | 1 | 1.0\n\
+         AKIAU | u | session | 203.0.113.9 | aws-cli | [s3:ListBuckets] | 1 | 1 | 0 | 1.0"
+    );
+    let columns = "access_key_id agent evidence_event_ids";
+    let role = format!("{}/R", case.account);
+    assert_eq!(
+        run(&case.lake, "key-footprint", &[AS_OF, ("role", &role)], columns).await,
+        "AKIAU | aws-cli | [AKIAU-10, AKIAU-3]"
+    );
+    assert_eq!(
+        run(&case.lake, "key-footprint", &[AS_OF, ("days", "2")], "access_key_id").await,
+        "AKIAOTHER"
+    );
+}

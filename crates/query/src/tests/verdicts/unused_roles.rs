@@ -1,0 +1,311 @@
+//! `unused-roles`: the eight states, and what each rests on.
+
+use super::super::lake::{Row, TestLake, at, event, used};
+use super::super::reporting::run;
+use super::{Case, WINDOW, account, ago, lake};
+
+const PARTS: &[&str] = &["roles", "role_last_used", "trust_statements", "attachments"];
+const AS_OF: (&str, &str) = ("as_of", "2026-07-01T00:00:00Z");
+
+/// The role R of a case's account, made `created` days ago, whose last use was read from IAM.
+fn role(case: &Case, created: i64) -> Row {
+    case.row()
+        .text("role_name", "R")
+        .text("role_arn", format!("arn:aws:iam::{}:role/R", case.account))
+        .text("role_id", "AROAR")
+        .number("created", at(&ago(created)))
+        .flag("last_used_known", true)
+        .flag("service_linked", false)
+        .flag("identity_center", false)
+}
+
+fn last_used(row: Row, days: i64) -> Row {
+    row.number("last_used", at(&ago(days))).text("last_used_region", "eu-west-1")
+}
+
+/// A record of a session of R with this unique id, `days` ago.
+fn signed(case: &Case, role_id: &str, days: i64) -> Row {
+    used(&ago(days), &ago(days), 1)
+        .key("ASIAR")
+        .in_session(&case.account, "R", "s", &ago(days))
+        .text("role_id", role_id)
+        .text("recipient_account_id", case.account.clone())
+        .text("sample_event_id", format!("use-{days}"))
+}
+
+fn known(name: &str) -> Case {
+    Case::new(name).snapshot(1, PARTS).logs(WINDOW)
+}
+
+fn with_role(name: &str, change: impl FnOnce(Row) -> Row) -> Case {
+    let case = known(name);
+    let row = change(role(&case, 500));
+    case.add("iam_roles", row)
+}
+
+fn with_use(case: Case, role_id: &str, days: i64) -> Case {
+    let row = signed(&case, role_id, days);
+    case.add("activity", row)
+}
+
+fn cases() -> Vec<(&'static str, Case, Vec<&'static str>)> {
+    let mut cases = states();
+    cases.extend(kinds());
+    cases.extend(unknown());
+    cases
+}
+
+fn states() -> Vec<(&'static str, Case, Vec<&'static str>)> {
+    vec![
+        (
+            "used",
+            with_use(with_role("used", |row| last_used(row, 90)), "AROAR", 90),
+            vec!["R | USED | 90 | high | [IN_USE]"],
+        ),
+        (
+            "unused",
+            with_role("unused", |row| last_used(row, 91)),
+            vec!["R | UNUSED | 91 | high | [IDLE_TOO_LONG]"],
+        ),
+        (
+            "old",
+            with_role("old", |row| row.number("created", at(&ago(200)))),
+            vec!["R | NEVER_USED_OLD | 200 | high | [NEVER_USED]"],
+        ),
+        (
+            "beyond what IAM remembers",
+            with_role("beyond what IAM remembers", |row| row),
+            vec!["R | NEVER_USED_OLD | 500 | high | [NEVER_USED, NOT_IN_400_DAYS]"],
+        ),
+        (
+            "young",
+            with_role("young", |row| row.number("created", at(&ago(29)))),
+            vec!["R | NEVER_USED_YOUNG | 29 | high | [YOUNG]"],
+        ),
+        (
+            "protected",
+            with_role("protected", |row| row.map("tags", &[("rolecall:protected", "break-glass")])),
+            vec!["R | PROTECTED | 500 | high | [PROTECTED]"],
+        ),
+        (
+            "break-glass taken",
+            with_use(
+                with_role("break-glass taken", |row| {
+                    last_used(row.map("tags", &[("rolecall:protected", "true")]), 2)
+                }),
+                "AROAR",
+                2,
+            ),
+            vec!["R | PROTECTED | 2 | high | [PROTECTED, IN_USE]"],
+        ),
+        (
+            "held by a profile",
+            with_role("held by a profile", |row| {
+                last_used(row, 100).list("instance_profiles", &["p"])
+            }),
+            vec!["R | UNUSED | 100 | medium | [IDLE_TOO_LONG, IN_INSTANCE_PROFILE]"],
+        ),
+    ]
+}
+
+/// Roles that are not deleted like others, and roles that have another's name.
+fn kinds() -> Vec<(&'static str, Case, Vec<&'static str>)> {
+    let pathed = |name: &str, path: &str, role: &str| {
+        let (role, arn) =
+            (role.to_owned(), format!("arn:aws:iam::{}:role/{path}{role}", account(name)));
+        move |row: Row| row.text("role_name", role).text("role_arn", arn)
+    };
+    vec![
+        (
+            "service-linked",
+            with_role("service-linked", |row| {
+                pathed("service-linked", "aws-service-role/x.amazonaws.com/", "AWSServiceRoleForX")(
+                    row,
+                )
+                .flag("service_linked", true)
+            }),
+            vec!["AWSServiceRoleForX | SLR | 500 | high | [SERVICE_LINKED]"],
+        ),
+        (
+            "identity center",
+            with_role("identity center", |row| {
+                let path = "aws-reserved/sso.amazonaws.com/eu-west-1/";
+                pathed("identity center", path, "AWSReservedSSO_Admin_0123")(row)
+                    .flag("identity_center", true)
+            }),
+            vec!["AWSReservedSSO_Admin_0123 | SSO_RESERVED | 500 | high | [IDENTITY_CENTER]"],
+        ),
+        // Session ARNs drop the path: the records must find the role by id and name.
+        (
+            "pathed",
+            with_use(
+                with_role("pathed", |row| last_used(pathed("pathed", "ci/", "R")(row), 200)),
+                "AROAR",
+                3,
+            ),
+            vec!["R | USED | 3 | high | [IN_USE, CLOUDTRAIL_LATER_THAN_IAM]"],
+        ),
+        (
+            "recreated",
+            with_use(
+                with_role("recreated", |row| row.number("created", at(&ago(60)))),
+                "AROAOLD",
+                70,
+            ),
+            vec!["R | NEVER_USED_OLD | 60 | high | [NEVER_USED, PREDECESSOR_IN_LOGS]"],
+        ),
+        (
+            "recreated and used",
+            {
+                let case = with_role("recreated and used", |row| {
+                    last_used(row.number("created", at(&ago(60))), 4)
+                });
+                with_use(with_use(case, "AROAOLD", 70), "AROAR", 4)
+            },
+            vec!["R | USED | 4 | high | [IN_USE, PREDECESSOR_IN_LOGS]"],
+        ),
+        (
+            "last use of a predecessor",
+            with_role("last use of a predecessor", |row| {
+                last_used(row.number("created", at(&ago(60))), 70)
+            }),
+            vec!["R | NEVER_USED_OLD | 60 | high | [NEVER_USED]"],
+        ),
+    ]
+}
+
+fn unknown() -> Vec<(&'static str, Case, Vec<&'static str>)> {
+    vec![
+        (
+            "silence alone",
+            with_role("silence alone", |row| row.flag("last_used_known", false)),
+            vec!["R | INSUFFICIENT_COVERAGE | 500 | low | [NO_IAM_LAST_USED]"],
+        ),
+        (
+            "silence alone, used",
+            with_use(
+                with_role("silence alone, used", |row| row.flag("last_used_known", false)),
+                "AROAR",
+                5,
+            ),
+            vec!["R | USED | 5 | high | [IN_USE, NO_IAM_LAST_USED]"],
+        ),
+        (
+            "old inventory",
+            {
+                let case = Case::new("old inventory").snapshot(8, PARTS).logs(WINDOW);
+                let row = last_used(role(&case, 500), 200);
+                case.add("iam_roles", row)
+            },
+            vec!["R | INSUFFICIENT_COVERAGE | 200 | low | [STALE_INVENTORY]"],
+        ),
+        (
+            "logs only",
+            with_use(Case::new("logs only").logs(WINDOW), "AROAR", 80),
+            vec!["R | USED | 80 | high | [IN_USE, NO_INVENTORY]"],
+        ),
+        (
+            "not in the inventory",
+            with_use(
+                Case::new("not in the inventory").snapshot(1, PARTS).logs(WINDOW),
+                "AROAR",
+                100,
+            ),
+            vec!["R | INSUFFICIENT_COVERAGE | 100 | low | [NOT_IN_INVENTORY]"],
+        ),
+        ("somebody else's", with_use(Case::new("somebody else's"), "AROAR", 3), vec![]),
+        (
+            "no logs",
+            {
+                let case = Case::new("no logs").snapshot(1, PARTS);
+                let row = last_used(role(&case, 500), 200);
+                case.add("iam_roles", row)
+            },
+            vec!["R | UNUSED | 200 | medium | [IDLE_TOO_LONG, NO_LOGS]"],
+        ),
+        (
+            "unseen by the logs",
+            with_role("unseen by the logs", |row| last_used(row, 5)),
+            vec!["R | USED | 5 | high | [IN_USE, IAM_LATER_THAN_CLOUDTRAIL]"],
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn every_edge_case_has_its_row() {
+    let cases = cases();
+    let expected: Vec<_> =
+        cases.iter().map(|(name, _, rows)| (*name, account(name), rows.clone())).collect();
+    let lake = lake(cases.into_iter().map(|(_, case, _)| case));
+    let columns = "account_id role state days_idle confidence reason_codes";
+    let answer = run(&lake, "unused-roles", &[AS_OF], columns).await;
+    for (name, account, rows) in expected {
+        let found: Vec<_> = answer.lines().filter(|line| line.starts_with(&account)).collect();
+        let rows: Vec<_> = rows.iter().map(|row| format!("{account} | {row}")).collect();
+        assert_eq!(found, rows, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_may_be_protected_by_name() {
+    let case = with_role("by name", |row| last_used(row, 200));
+    let protected = ("protected", "111111111111/X, R");
+    let answer = run(&case.lake, "unused-roles", &[AS_OF, protected], "role state").await;
+    assert_eq!(answer, "R | PROTECTED");
+    let other = [AS_OF, ("protected", "111111111111/R")];
+    assert_eq!(run(&case.lake, "unused-roles", &other, "role state").await, "R | UNUSED");
+}
+
+/// A role that an idle vendor may take, and that was taken by a user and then by a masked copy of the same call.
+fn told() -> TestLake {
+    let case = with_role("told", |row| last_used(row, 100));
+    let trust = |statement: i64, kind: &str, principal: &str| {
+        case.row()
+            .text("role_arn", format!("arn:aws:iam::{}:role/R", case.account))
+            .text("role_name", "R")
+            .text("role_id", "AROAR")
+            .number("statement", statement)
+            .text("effect", "Allow")
+            .text("principal_type", kind)
+            .text("principal", principal)
+            .flag("negated", false)
+    };
+    let rows = [
+        trust(0, "Service", "ec2.amazonaws.com"),
+        trust(1, "AWS", "AROADELETED00000"),
+        trust(1, "AWS", "arn:aws:iam::333333333333:root").text("condition", "{}"),
+    ];
+    let attached = case
+        .row()
+        .text("principal_type", "role")
+        .text("principal_name", "R")
+        .text("kind", "attached")
+        .text("policy_name", "ReadOnlyAccess");
+    let taken = |id: &str, row: Row| {
+        row.role(&case.account, "R", "s")
+            .text("event_id", id)
+            .text("recipient_account_id", case.account.clone())
+    };
+    let calls = [
+        taken("b", event("b", &ago(100), "AssumeRole").by_user("ann", "AKIAANN")),
+        taken("c", event("c", &ago(100), "AssumeRole").masked("AIDAANN")),
+    ];
+    let case = case.add("iam_attachments", attached);
+    case.lake.rows("iam_trust_statements", rows).events(calls)
+}
+
+#[tokio::test]
+async fn the_last_taker_the_trust_and_the_way_to_delete_are_told() {
+    let lake = told();
+    let columns = "state last_assumed_by trust_summary attachments reason_codes";
+    assert_eq!(
+        run(&lake, "unused-roles", &[AS_OF], columns).await,
+        "UNUSED | arn:aws:iam::111111111111:user/ann | AWS AROADELETED00000; AWS \
+         arn:aws:iam::333333333333:root (on conditions); Service ec2.amazonaws.com | \
+         [ReadOnlyAccess] | [IDLE_TOO_LONG, TRUSTS_DELETED_PRINCIPAL]"
+    );
+    let how = run(&lake, "unused-roles", &[AS_OF], "delete_method").await;
+    assert!(how.ends_with("aws iam delete-role --role-name R"), "{how}");
+    let evidence = run(&lake, "unused-roles", &[AS_OF], "evidence_event_ids").await;
+    assert_eq!(evidence, "[b]");
+}

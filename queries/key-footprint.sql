@@ -1,0 +1,135 @@
+-- title: Key footprint
+-- question: Where is an access key used, by what, and for what?
+-- with: held, key_workloads
+-- params:
+--   as_of: timestamp = now; the answer's "now"; to counts from it
+--   days: integer = 90; only the last so many days before to
+--   from: timestamp = null; only records at or after this time, instead of days
+--   to: timestamp = null; only records before this time; as_of if not given
+--   account: text = null; only keys of this account
+--   role: text = null; only callers that took this role with the key: ARN, account/name, or name
+--   access_key: text = null; only this key
+-- columns:
+--   access_key_id: the key
+--   account_id: account of its user
+--   user_name: its user; <root_account> for root
+--   via: key (signed with the key itself) or session (in a session that it opened by GetSessionToken or GetFederationToken)
+--   source: address, else service, that the calls came from
+--   agent: program that made the calls, as its user agent says; see agent_family
+--   in_scope_of: resource that the credentials were issued to, where the records say
+--   services: services called
+--   actions: calls made, as service:Action, the first fifty in order
+--   distinct_actions: how many kinds of call
+--   regions: regions called
+--   roles: roles taken
+--   first_used: first record
+--   last_used: last record
+--   days_active: days with a record
+--   calls: records, as delivered
+--   errors: those with an error
+--   off_hours_share: share of the calls between 21 and 5 o'clock UTC or on a weekend: people sleep, jobs do not
+--   coverage: days of the window that the account's logs cover, 0 to 1
+--   evidence_event_ids: event ids of the first and the last use
+-- pitfall: What a key does in sessions that it opened is signed with other keys: they count here. Data events that no trail records
+--   do not: an empty answer is no proof of silence. And a user agent says what its sender likes.
+
+WITH roles_taken AS (
+    SELECT
+        coalesce(parent_key_id, caller_access_key_id) AS access_key_id,
+        CASE WHEN parent_key_id IS NULL THEN 'key' ELSE 'session' END AS via,
+        coalesce(source_ip, source_service, '') AS source,
+        coalesce(agent_family(user_agent), '') AS agent,
+        array_sort(array_agg(DISTINCT coalesce(role_arn, concat_ws('/', role_account_id, role_name)))) AS roles,
+        bool_or(role_is(role_account_id, role_name, $role)) AS took_role
+    FROM credential_events
+    LEFT JOIN key_children
+        ON caller_access_key_id = child_key_id AND event_time >= issued_time AND event_time <= expires
+    WHERE outcome = 'success'
+        AND event_name = 'AssumeRole'
+        AND role_name IS NOT NULL
+        AND event_time >= $from
+        AND event_time < least($to, $as_of)
+        AND (caller_access_key_id LIKE 'AKIA%' OR parent_key_id IS NOT NULL)
+    GROUP BY 1, 2, 3, 4
+),
+calls_made AS (
+    SELECT
+        access_key_id,
+        via,
+        source,
+        agent,
+        in_scope_of,
+        array_sort(array_agg(DISTINCT event_source)) AS services,
+        array_sort(array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name))) AS actions,
+        array_sort(array_agg(DISTINCT aws_region) FILTER (WHERE aws_region IS NOT NULL)) AS regions
+    FROM key_actions
+    WHERE $access_key IS NULL OR access_key_id = $access_key
+    GROUP BY access_key_id, via, source, agent, in_scope_of
+),
+callers AS (
+    SELECT
+        access_key_id,
+        min(account_id) AS account_id,
+        max(user_arn) AS user_arn,
+        via,
+        source,
+        agent,
+        in_scope_of,
+        min(first_used) AS first_used,
+        max(last_used) AS last_used,
+        array_length(array_distinct(flatten(array_agg(days)))) AS days_active,
+        sum(calls) AS calls,
+        sum(errors) AS errors,
+        sum(calls_off_hours) AS calls_off_hours,
+        first_value(first_event_id ORDER BY first_used, first_event_id) AS first_event_id,
+        last_value(last_event_id ORDER BY last_used, last_event_id) AS last_event_id
+    FROM key_callers
+    WHERE $access_key IS NULL OR access_key_id = $access_key
+    GROUP BY access_key_id, via, source, agent, in_scope_of
+),
+footprint AS (
+    SELECT callers.*, services, actions, regions
+    FROM callers
+    LEFT JOIN calls_made
+        ON callers.access_key_id = calls_made.access_key_id
+        AND callers.via = calls_made.via
+        AND coalesce(callers.source, '') = coalesce(calls_made.source, '')
+        AND coalesce(callers.agent, '') = coalesce(calls_made.agent, '')
+        AND coalesce(callers.in_scope_of, '') = coalesce(calls_made.in_scope_of, '')
+)
+SELECT
+    footprint.access_key_id,
+    footprint.account_id,
+    CASE
+        -- In sessions the records may name the session, not the user: then the key's own records do.
+        WHEN max(user_arn) OVER of_key LIKE '%:root' THEN '<root_account>'
+        ELSE arn_name(max(user_arn) OVER of_key)
+    END AS user_name,
+    footprint.via,
+    footprint.source,
+    footprint.agent,
+    footprint.in_scope_of,
+    footprint.services,
+    array_slice(footprint.actions, 1, 50) AS actions,
+    array_length(footprint.actions) AS distinct_actions,
+    footprint.regions,
+    roles_taken.roles,
+    footprint.first_used,
+    footprint.last_used,
+    footprint.days_active,
+    footprint.calls,
+    footprint.errors,
+    round(calls_off_hours / greatest(1.0, calls), 2) AS off_hours_share,
+    coalesce(held.coverage, 0.0) AS coverage,
+    array_distinct(make_array(first_event_id, last_event_id)) AS evidence_event_ids
+FROM footprint
+LEFT JOIN roles_taken
+    ON footprint.access_key_id = roles_taken.access_key_id
+    AND footprint.via = roles_taken.via
+    AND coalesce(footprint.source, '') = roles_taken.source
+    AND coalesce(footprint.agent, '') = roles_taken.agent
+LEFT JOIN held ON footprint.account_id = held.account_id
+WHERE ($account IS NULL OR footprint.account_id = $account)
+    AND ($role IS NULL OR coalesce(roles_taken.took_role, false))
+WINDOW of_key AS (PARTITION BY footprint.access_key_id)
+ORDER BY footprint.access_key_id, footprint.via, footprint.calls DESC, footprint.source, footprint.agent, footprint.in_scope_of

@@ -1,0 +1,521 @@
+-- title: Key migration
+-- question: Per access key: can it be retired, and what replaces it?
+-- with: keys, key_workloads
+-- params:
+--   as_of: timestamp = now; the answer's "now": inventory, logs and ages as they were then; to counts from it
+--   days: integer = 90; the window before to over which callers and coverage are counted
+--   from: timestamp = null; start of the window, instead of days
+--   to: timestamp = null; only records before this time; as_of if not given
+--   account: text = null; only this account
+--   role: text = null; only keys with this candidate role: ARN, account/name, or name
+--   access_key: text = null; only this key
+--   threshold_days: integer = 45; a key that has been idle for more days than this is not in use
+--   grace_days: integer = 7; a key that was never used and is younger than this is not yet judged
+--   soak_days: integer = 14; days that a key stays inactive before it is deleted, and over which callers are watched taking roles
+--   max_inventory_days: integer = 7; an inventory older than this proves nothing
+-- columns:
+--   account_id: account of the key's user
+--   user_name: user that the key belongs to; <root_account> for root
+--   access_key_id: the key; null where only a credential report tells of it
+--   slot: place of the key in the credential report
+--   verdict: RETIRE_NOW (delete it); RETIRE_AFTER_SOAK (deactivate it, or leave it inactive, wait, then delete); MIGRATE (in use: move
+--     its callers to roles first); BLOCKED (in use from where no role can replace it, as far as is known); UNKNOWN
+--   status: Active, Inactive or Expired
+--   replacement: role that the callers could take, by what they do already; create where none is seen
+--   replacement_kinds: kinds of role that fit the callers; hints, since user agents are the callers' choice
+--   candidate_roles: roles that the same callers use without the key, and on how many of the last soak_days; a hint: a caller is
+--     known by its program and address
+--   fit: share of the key's kinds of call that the replacement was seen to make, 0 to 1; an estimate: its policies are not read
+--   callers: callers of the key in the window
+--   callers_ready: callers that use a role without the key
+--   callers_left: callers that still used the key in the last soak_days, by name
+--   callers_moved: callers that no longer did, and use a role instead
+--   live_children: sessions that the key opened, and roles that it or they took, that have not expired, with their end
+--   live_until: when the last of them ends; deactivating the key does not end them
+--   last_used: last use, by IAM or in the logs
+--   iam_last_used: last use as IAM knows it
+--   iam_last_used_service: service of that use
+--   ct_last_used: last record in the logs, those of sessions that it opened included
+--   days_idle: whole days since the later of created and last_used
+--   deactivated: when it was made inactive, where the logs or the credential report tell
+--   next_step: what to do next
+--   next_command: the command for it
+--   undo: how to take that back
+--   inventory_time: when the inventory of the account's keys was taken
+--   confidence: high, medium or low
+--   reason_codes: what the verdict rests on, and what is not known
+--   reasons: the same in words
+--   coverage: days of the window that the account's logs cover, 0 to 1
+--   evidence_event_ids: event ids to look up
+-- pitfall: The accident to avoid is deleting a key because its role exists. Here a key in use is never for retiring, whatever role
+--   stands ready; nor is one of which only the logs are silent. And what happens after a key was made inactive proves nothing: its
+--   calls fail before CloudTrail sees them.
+
+WITH RECURSIVE issues AS (
+    SELECT
+        caller_access_key_id AS caller_key_id,
+        issued_access_key_id AS issued_key_id,
+        event_name,
+        coalesce(role_arn, concat_ws('/', role_account_id, role_name)) AS role,
+        event_time AS issued_time,
+        coalesce(
+            issued_expiration,
+            event_time + arrow_cast(duration_seconds * 1000000, 'Duration(Microsecond)'),
+            event_time + INTERVAL '1 hour'
+        ) AS expires
+    FROM credential_events
+    WHERE outcome = 'success'
+        AND caller_access_key_id IS NOT NULL
+        AND issued_access_key_id IS NOT NULL
+        AND caller_access_key_id <> issued_access_key_id
+        AND event_time < least($to, $as_of)
+        -- The longest session lasts 36 hours, and is looked for from before the days that are watched.
+        AND event_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast(($soak_days * 24 + 36) * 3600000000, 'Duration(Microsecond)')
+    GROUP BY 1, 2, 3, 4, 5, 6
+),
+descendants AS (
+    SELECT caller_key_id AS access_key_id, issued_key_id, event_name, role, issued_time, expires, 1 AS depth
+    FROM issues
+    WHERE caller_key_id LIKE 'AKIA%'
+    UNION ALL
+    SELECT
+        descendants.access_key_id,
+        issues.issued_key_id,
+        issues.event_name,
+        issues.role,
+        issues.issued_time,
+        issues.expires,
+        descendants.depth + 1
+    FROM descendants
+    JOIN issues
+        ON descendants.issued_key_id = issues.caller_key_id
+        AND issues.issued_time >= descendants.issued_time
+        AND issues.issued_time <= descendants.expires
+    WHERE descendants.depth < 20
+),
+live AS (
+    SELECT
+        access_key_id,
+        array_sort(array_agg(DISTINCT concat(
+            CASE WHEN role <> '' THEN role ELSE event_name END,
+            ' until ',
+            to_char(expires, '%Y-%m-%dT%H:%M:%SZ')
+        ))) AS live_children,
+        max(expires) AS live_until
+    FROM descendants
+    WHERE expires > $as_of
+    GROUP BY access_key_id
+),
+from_keys AS (
+    SELECT issued_key_id, min(issued_time) AS issued_time, max(expires) AS expires
+    FROM descendants
+    GROUP BY issued_key_id
+),
+role_days AS (
+    SELECT
+        coalesce(source_ip, source_service, '') AS source,
+        coalesce(agent_family(user_agent), '') AS agent,
+        role_arn,
+        event_date AS day,
+        max(last_time) AS last_used
+    FROM (
+        SELECT
+            access_key_id,
+            source_ip,
+            source_service,
+            user_agent,
+            role_arn,
+            event_date,
+            max(last_time) AS last_time
+        FROM activity
+        WHERE principal_type = 'AssumedRole'
+            AND role_arn IS NOT NULL
+            AND event_date >= arrow_cast(arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)'), 'Date32')
+            AND first_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)')
+            AND first_time < least($to, $as_of)
+        GROUP BY 1, 2, 3, 4, 5, 6
+    ) AS in_sessions
+    -- A role that was taken with a key shows nothing of doing without the key.
+    LEFT JOIN from_keys
+        ON in_sessions.access_key_id = from_keys.issued_key_id
+        AND in_sessions.last_time >= from_keys.issued_time
+        AND in_sessions.last_time <= from_keys.expires + INTERVAL '1 hour'
+    WHERE issued_key_id IS NULL
+    GROUP BY 1, 2, 3, 4
+),
+role_use AS (
+    SELECT source, agent, role_arn, count(DISTINCT day) AS role_days
+    FROM role_days
+    GROUP BY source, agent, role_arn
+),
+role_actions AS (
+    SELECT
+        role_arn,
+        array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name)) AS role_actions
+    FROM activity
+    WHERE principal_type = 'AssumedRole' AND role_arn IS NOT NULL AND last_time >= $from AND first_time < least($to, $as_of)
+    GROUP BY role_arn
+),
+roles_by_key AS (
+    SELECT caller_access_key_id AS access_key_id, array_sort(array_agg(DISTINCT role_arn)) AS roles_by_key
+    FROM credential_events
+    WHERE outcome = 'success'
+        AND event_name = 'AssumeRole'
+        AND caller_access_key_id LIKE 'AKIA%'
+        AND role_arn IS NOT NULL
+        AND event_time >= $from
+        AND event_time < least($to, $as_of)
+    GROUP BY caller_access_key_id
+),
+web_roles AS (
+    SELECT
+        role_arn,
+        min(CASE
+            WHEN event_name = 'AssumeRoleWithSAML' THEN 'identity_center'
+            WHEN event_name = 'CreateSession' THEN 'roles_anywhere'
+            WHEN event_name <> 'AssumeRoleWithWebIdentity' THEN NULL
+            WHEN identity_provider LIKE '%token.actions.githubusercontent.com%' THEN 'github_oidc'
+            WHEN identity_provider LIKE '%gitlab%' THEN 'gitlab_oidc'
+            WHEN identity_provider LIKE '%oidc.eks.%' THEN 'irsa'
+            ELSE 'oidc'
+        END) AS kind
+    FROM credential_events
+    WHERE outcome = 'success' AND role_arn IS NOT NULL AND event_time < least($to, $as_of)
+    GROUP BY role_arn
+),
+workload_actions AS (
+    SELECT
+        access_key_id,
+        coalesce(source, '') AS source,
+        coalesce(agent, '') AS agent,
+        coalesce(in_scope_of, '') AS in_scope_of,
+        bool_or(event_source = 'sts.amazonaws.com' AND event_name IN ('GetFederationToken', 'GetSessionToken')) AS user_only,
+        array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name)) AS actions
+    FROM key_actions
+    WHERE $access_key IS NULL OR access_key_id = $access_key
+    GROUP BY 1, 2, 3, 4
+),
+workload_callers AS (
+    SELECT
+        access_key_id,
+        coalesce(source, '') AS source,
+        coalesce(agent, '') AS agent,
+        coalesce(in_scope_of, '') AS in_scope_of,
+        max(last_used) AS last_used,
+        sum(calls_off_hours) AS calls_off_hours,
+        bool_or(user_agent LIKE '%exec-env/AWS_Lambda%' OR in_scope_of LIKE '%:lambda:%') AS on_lambda,
+        bool_or(user_agent LIKE '%exec-env/AWS_ECS%') AS on_ecs,
+        bool_or(user_agent LIKE '%exec-env/EC2%' OR user_agent LIKE '%exec-env/AWS_EC2%' OR in_scope_of LIKE '%:ec2:%') AS on_ec2,
+        bool_or(lower(user_agent) LIKE '%github%' OR agent = 'configure-aws-credentials') AS on_github,
+        bool_or(lower(user_agent) LIKE '%gitlab%') AS on_gitlab
+    FROM key_callers
+    WHERE ($access_key IS NULL OR access_key_id = $access_key)
+        -- What a service calls for a caller follows from what the caller asked it: it is no caller of its own.
+        AND coalesce(source, '') NOT LIKE '%.amazonaws.com'
+        AND coalesce(source, '') NOT LIKE 'AWS Internal%'
+    GROUP BY 1, 2, 3, 4
+),
+workloads AS (
+    SELECT workload_callers.*, user_only, actions
+    FROM workload_callers
+    LEFT JOIN workload_actions
+        ON workload_callers.access_key_id = workload_actions.access_key_id
+        AND workload_callers.source = workload_actions.source
+        AND workload_callers.agent = workload_actions.agent
+        AND workload_callers.in_scope_of = workload_actions.in_scope_of
+),
+matched AS (
+    SELECT
+        workloads.access_key_id,
+        workloads.source,
+        workloads.agent,
+        workloads.in_scope_of,
+        max(workloads.last_used) AS last_used,
+        bool_or(user_only) AS user_only,
+        first_value(actions ORDER BY role_days DESC NULLS LAST, role_use.role_arn) AS actions,
+        max(role_days) AS role_days,
+        first_value(role_use.role_arn ORDER BY role_days DESC NULLS LAST, role_use.role_arn) AS best_role,
+        array_sort(array_agg(concat(role_use.role_arn, ' (', role_days, ' of ', $soak_days, ' days)'))
+            FILTER (WHERE role_use.role_arn IS NOT NULL)) AS candidates,
+        -- The first that fits stands; a role in use tells more than a user agent.
+        min(coalesce(
+            web_roles.kind,
+            CASE
+                WHEN on_lambda THEN 'lambda_role'
+                WHEN on_ecs THEN 'ecs_task_role'
+                WHEN on_ec2 THEN 'instance_profile'
+                WHEN on_github THEN 'github_oidc'
+                WHEN on_gitlab THEN 'gitlab_oidc'
+                WHEN workloads.agent IN ('terraform', 'opentofu', 'pulumi', 'aws-cdk', 'ansible') THEN 'oidc'
+                WHEN ip_in(workloads.source, '10.0.0.0/8') OR ip_in(workloads.source, '172.16.0.0/12')
+                    OR ip_in(workloads.source, '192.168.0.0/16') THEN 'instance_profile'
+                WHEN workloads.agent IN ('browser', 'console') THEN 'identity_center'
+                WHEN workloads.agent = 'aws-cli' AND calls_off_hours = 0 THEN 'identity_center'
+                WHEN role_use.role_arn IS NOT NULL THEN 'role_in_use'
+            END
+        )) AS kind
+    FROM workloads
+    LEFT JOIN role_use ON workloads.source = role_use.source AND workloads.agent = role_use.agent
+    LEFT JOIN web_roles ON role_use.role_arn = web_roles.role_arn
+    GROUP BY workloads.access_key_id, workloads.source, workloads.agent, workloads.in_scope_of
+),
+named AS (
+    SELECT
+        *,
+        concat(
+            CASE WHEN agent <> '' THEN agent ELSE 'unknown program' END,
+            ' from ',
+            CASE WHEN source <> '' THEN source ELSE 'unknown source' END,
+            CASE WHEN in_scope_of <> '' THEN concat(' for ', in_scope_of) ELSE '' END
+        ) AS caller,
+        last_used >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)') AS recent
+    FROM matched
+),
+callers AS (
+    SELECT
+        access_key_id,
+        count(*) AS callers,
+        sum(CASE WHEN role_days IS NOT NULL THEN 1 ELSE 0 END) AS callers_ready,
+        sum(CASE WHEN kind IS NULL THEN 1 ELSE 0 END) AS callers_unclassified,
+        bool_or(user_only) AS user_only,
+        array_sort(array_agg(DISTINCT kind) FILTER (WHERE kind IS NOT NULL)) AS kinds,
+        array_sort(array_distinct(flatten(array_agg(candidates) FILTER (WHERE candidates IS NOT NULL)))) AS candidates,
+        last_value(best_role ORDER BY role_days, best_role) FILTER (WHERE best_role IS NOT NULL) AS best_role,
+        array_distinct(flatten(array_agg(actions))) AS actions,
+        array_sort(array_agg(CASE
+            WHEN role_days IS NULL THEN concat(caller, ' (key only)')
+            ELSE concat(caller, ' (also ', best_role, ' on ', role_days, ' of ', $soak_days, ' days)')
+        END) FILTER (WHERE recent)) AS callers_left,
+        array_sort(array_agg(concat(caller, ' (', best_role, ' on ', role_days, ' of ', $soak_days, ' days)'))
+            FILTER (WHERE NOT recent AND role_days IS NOT NULL)) AS callers_moved
+    FROM named
+    GROUP BY access_key_id
+),
+facts AS (
+    SELECT
+        keys.*,
+        coalesce(callers.callers, 0) AS callers,
+        coalesce(callers.callers_ready, 0) AS callers_ready,
+        coalesce(callers.callers_unclassified, 0) AS callers_unclassified,
+        coalesce(callers.user_only, false) AS user_only,
+        callers.kinds,
+        callers.candidates,
+        coalesce(callers.best_role, array_element(roles_by_key.roles_by_key, 1)) AS best_role,
+        roles_by_key.roles_by_key,
+        callers.actions,
+        callers.callers_left,
+        callers.callers_moved,
+        live.live_children,
+        live.live_until,
+        CASE WHEN keys.status IN ('Inactive', 'Expired') THEN keys.status_changed END AS deactivated,
+        inventory_age_days > $max_inventory_days
+            OR days_between(iam_last_used_as_of, $as_of) > $max_inventory_days AS inventory_is_old,
+        last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use
+    FROM keys
+    LEFT JOIN callers ON keys.access_key_id = callers.access_key_id
+    LEFT JOIN roles_by_key ON keys.access_key_id = roles_by_key.access_key_id
+    LEFT JOIN live ON keys.access_key_id = live.access_key_id
+    WHERE ($account IS NULL OR keys.account_id = $account)
+        AND ($access_key IS NULL OR keys.access_key_id = $access_key)
+),
+-- The first rule that holds decides.
+judged AS (
+    SELECT
+        *,
+        CASE
+            WHEN NOT has_key OR NOT in_inventory THEN 'UNKNOWN'
+            WHEN inventory_is_old THEN 'UNKNOWN'
+            WHEN NOT iam_last_used_known AND NOT in_use THEN 'UNKNOWN'
+            WHEN deactivated IS NOT NULL
+                AND iam_last_used_known
+                AND days_between(deactivated, $as_of) >= $soak_days
+                AND (last_used IS NULL OR days_between(last_used, deactivated) > $threshold_days) THEN 'RETIRE_NOW'
+            WHEN status IN ('Inactive', 'Expired') THEN 'RETIRE_AFTER_SOAK'
+            WHEN last_used IS NULL AND (created IS NULL OR age_days < $grace_days) THEN 'UNKNOWN'
+            WHEN NOT in_use THEN 'RETIRE_AFTER_SOAK'
+            WHEN iam_is_later OR (iam_service_is_data AND NOT data_events_recorded) OR coverage = 0 OR callers = 0 THEN 'UNKNOWN'
+            WHEN is_root OR user_only OR callers_unclassified > 0 THEN 'BLOCKED'
+            ELSE 'MIGRATE'
+        END AS verdict
+    FROM facts
+),
+explained AS (
+    SELECT
+        *,
+        concat_ws(
+            ',',
+            CASE
+                WHEN NOT has_key OR NOT in_inventory THEN NULL
+                WHEN verdict = 'RETIRE_NOW' THEN 'INACTIVE_AND_UNUSED_BEFORE'
+                WHEN status IN ('Inactive', 'Expired') AND verdict = 'RETIRE_AFTER_SOAK' THEN 'INACTIVE'
+                WHEN last_used IS NULL AND iam_last_used_known AND age_days >= $grace_days THEN 'NEVER_USED'
+                WHEN last_used IS NULL AND iam_last_used_known THEN 'YOUNG'
+                WHEN in_use THEN 'IN_USE'
+                WHEN verdict = 'RETIRE_AFTER_SOAK' THEN 'IDLE_TOO_LONG'
+            END,
+            CASE WHEN is_root THEN 'ROOT_KEY' END,
+            CASE
+                WHEN status NOT IN ('Inactive', 'Expired') OR verdict <> 'RETIRE_AFTER_SOAK' THEN NULL
+                WHEN deactivated IS NULL THEN 'DEACTIVATION_TIME_UNKNOWN'
+                WHEN days_between(last_used, deactivated) <= $threshold_days THEN 'USED_BEFORE_DEACTIVATION'
+            END,
+            CASE
+                WHEN inventory_is_later THEN 'INVENTORY_LATER_THAN_AS_OF'
+                WHEN snapshot_time IS NULL THEN 'NO_INVENTORY'
+                WHEN may_be_a_slot THEN 'KEY_ID_UNKNOWN'
+                WHEN has_key AND NOT in_inventory THEN 'NOT_IN_INVENTORY'
+                WHEN access_key_id IS NULL THEN 'KEY_ID_UNKNOWN'
+            END,
+            CASE WHEN matched_by = 'ambiguous' THEN 'SLOT_AMBIGUOUS' END,
+            CASE WHEN inventory_is_old THEN 'STALE_INVENTORY' END,
+            CASE WHEN in_inventory AND NOT iam_last_used_known THEN 'NO_IAM_LAST_USED' END,
+            CASE
+                WHEN in_inventory AND in_use AND iam_is_later AND ct_last_used IS NULL THEN 'IAM_ONLY'
+                WHEN in_inventory AND in_use AND iam_is_later THEN 'IAM_LATER_THAN_CLOUDTRAIL'
+            END,
+            CASE WHEN in_inventory AND in_use AND iam_service_is_data AND NOT data_events_recorded THEN 'BLIND_DATA_EVENTS' END,
+            CASE WHEN in_inventory AND in_use AND status = 'Active' AND callers = 0 THEN 'NO_CALLER_IN_LOGS' END,
+            CASE WHEN verdict = 'BLOCKED' AND user_only THEN 'USER_ONLY_CALL' END,
+            CASE WHEN verdict = 'BLOCKED' AND callers_unclassified > 0 THEN 'UNCLASSIFIED_CALLER' END,
+            CASE
+                WHEN verdict <> 'MIGRATE' THEN NULL
+                WHEN array_length(callers_left) > 0 AND callers_ready > 0 THEN 'HALF_MIGRATED'
+                WHEN array_length(callers_left) > 0 THEN 'NOT_PROVEN'
+                ELSE 'CALLERS_MOVED'
+            END,
+            CASE WHEN verdict = 'MIGRATE' AND best_role IS NULL THEN 'NO_ROLE_SEEN' END,
+            CASE WHEN live_until IS NOT NULL THEN 'LIVE_SESSIONS' END,
+            CASE
+                WHEN coverage = 0 THEN 'NO_LOGS'
+                WHEN coverage < 0.9 THEN 'PARTIAL_LOGS'
+            END
+        ) AS codes
+    FROM judged
+),
+commands AS (
+    SELECT
+        *,
+        concat_ws(
+            ' ',
+            CASE WHEN NOT is_root THEN concat('--user-name ', user_name) END,
+            concat('--access-key-id ', coalesce(access_key_id, 'KEY'))
+        ) AS flags
+    FROM explained
+)
+SELECT
+    commands.account_id,
+    user_name,
+    commands.access_key_id,
+    slot,
+    verdict,
+    status,
+    CASE WHEN verdict = 'MIGRATE' THEN coalesce(best_role, 'create') END AS replacement,
+    kinds AS replacement_kinds,
+    coalesce(candidates, roles_by_key) AS candidate_roles,
+    CASE WHEN best_role IS NOT NULL AND array_length(actions) > 0
+        THEN round(
+            coalesce(array_length(array_intersect(actions, role_actions.role_actions)), 0) / arrow_cast(array_length(actions), 'Float64'),
+            2
+        )
+    END AS fit,
+    callers,
+    callers_ready,
+    callers_left,
+    callers_moved,
+    live_children,
+    live_until,
+    last_used,
+    iam_last_used,
+    iam_last_used_service,
+    ct_last_used,
+    days_idle,
+    deactivated,
+    CASE
+        WHEN verdict = 'RETIRE_NOW' THEN 'delete the key'
+        WHEN verdict = 'RETIRE_AFTER_SOAK' AND status IN ('Inactive', 'Expired')
+            THEN concat('leave it inactive for ', $soak_days, ' days in all, ask its owner, then delete it')
+        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('deactivate the key, wait ', $soak_days, ' days, then delete it')
+        WHEN verdict = 'MIGRATE' AND codes LIKE '%CALLERS_MOVED%'
+            THEN 'nobody has used it lately: keep it until it has been idle for long enough, then deactivate it'
+        WHEN verdict = 'MIGRATE' AND best_role IS NOT NULL THEN 'move the callers that are left to the role, and see them use it'
+        WHEN verdict = 'MIGRATE' THEN 'create a role for its callers, and see them use it'
+        WHEN verdict = 'BLOCKED' THEN 'ask its owner what the callers are'
+        WHEN codes LIKE '%INVENTORY%' OR codes LIKE '%NO_IAM_LAST_USED%' OR codes LIKE '%KEY_ID_UNKNOWN%'
+            THEN 'take an inventory of the account, with keys and their last use'
+        WHEN codes LIKE '%BLIND_DATA_EVENTS%'
+            THEN concat('record data events of ', iam_last_used_service, ' for ', $soak_days, ' days')
+        WHEN codes LIKE '%NO_LOGS%' OR codes LIKE '%IAM_%' THEN 'find out which logs are missing'
+        ELSE 'wait, and ask again'
+    END AS next_step,
+    CASE
+        WHEN verdict = 'RETIRE_NOW' THEN concat('aws iam delete-access-key ', flags)
+        WHEN verdict = 'RETIRE_AFTER_SOAK' AND status IN ('Inactive', 'Expired')
+            THEN concat('aws iam delete-access-key ', flags, '  # not before the wait is over')
+        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Inactive')
+        WHEN codes LIKE '%INVENTORY%' OR codes LIKE '%NO_IAM_LAST_USED%' OR codes LIKE '%KEY_ID_UNKNOWN%' THEN 'rolecall inventory'
+        WHEN codes LIKE '%NO_LOGS%' OR codes LIKE '%IAM_%' OR codes LIKE '%BLIND_DATA_EVENTS%'
+            THEN concat('rolecall report coverage --account ', commands.account_id)
+        ELSE concat('rolecall report key-footprint --access-key ', commands.access_key_id)
+    END AS next_command,
+    CASE
+        WHEN verdict = 'RETIRE_NOW' THEN 'none: a deleted key does not come back'
+        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Active')
+        ELSE 'nothing to take back: nothing is changed'
+    END AS undo,
+    snapshot_time AS inventory_time,
+    CASE
+        WHEN verdict = 'UNKNOWN' THEN 'low'
+        WHEN verdict IN ('MIGRATE', 'BLOCKED') THEN 'medium'
+        WHEN codes LIKE '%LOGS%' OR codes LIKE '%AMBIGUOUS%' OR codes LIKE '%DEACTIVATION%' OR codes LIKE '%KEY_ID_UNKNOWN%' THEN 'medium'
+        ELSE 'high'
+    END AS confidence,
+    string_to_array(codes, ',') AS reason_codes,
+    concat_ws(
+        '; ',
+        CASE
+            WHEN NOT has_key THEN 'no key of this account is known'
+            WHEN NOT in_inventory AND last_used IS NOT NULL THEN concat('the logs show a use ', days_between(last_used, $as_of), ' days ago')
+            WHEN verdict = 'RETIRE_NOW'
+                THEN concat('inactive for ', days_between(deactivated, $as_of), ' days, and not used in the ', $threshold_days, ' days before that')
+            WHEN codes LIKE 'INACTIVE%' THEN 'it is inactive; that no call was seen since proves nothing'
+            WHEN codes LIKE 'NEVER_USED%' THEN concat('never used, neither by IAM nor in the logs, in ', age_days, ' days')
+            WHEN codes LIKE 'YOUNG%' THEN concat('never used, but made only ', age_days, ' days ago')
+            WHEN in_use THEN concat('used ', days_between(last_used, $as_of), ' days ago by ', callers, ' callers in the window')
+            WHEN last_used IS NOT NULL THEN concat('not used for ', days_between(last_used, $as_of), ' days')
+        END,
+        CASE WHEN codes LIKE '%ROOT_KEY%' THEN 'it is a key of root, which no role replaces: stop using it' END,
+        CASE WHEN codes LIKE '%USED_BEFORE_DEACTIVATION%' THEN 'it was in use when it was deactivated: somebody may miss it' END,
+        CASE WHEN codes LIKE '%DEACTIVATION_TIME_UNKNOWN%' THEN 'since when it is inactive is not known' END,
+        CASE
+            WHEN codes LIKE '%INVENTORY_LATER_THAN_AS_OF%' THEN 'the inventory was taken later than as_of'
+            WHEN codes LIKE '%NO_INVENTORY%' THEN 'there is no inventory of the keys of this account'
+            WHEN codes LIKE '%NOT_IN_INVENTORY%' THEN 'it is in the logs and not in the inventory: deleted, or made since'
+            WHEN codes LIKE '%KEY_ID_UNKNOWN%' THEN 'a credential report holds no key ids, so that logs and slots cannot be matched'
+        END,
+        CASE WHEN inventory_is_old THEN concat('the inventory is ', inventory_age_days, ' days old') END,
+        CASE WHEN codes LIKE '%NO_IAM_LAST_USED%' THEN 'IAM''s last use was not read, and silence of the logs alone proves nothing' END,
+        CASE WHEN codes LIKE '%IAM_ONLY%' OR codes LIKE '%IAM_LATER_THAN_CLOUDTRAIL%'
+            THEN concat('IAM saw a later use (', iam_last_used_service, ') than the logs, so that not all callers are known') END,
+        CASE WHEN codes LIKE '%BLIND_DATA_EVENTS%'
+            THEN concat('the trails record no data events of ', iam_last_used_service, ': who calls it is not in the logs') END,
+        CASE WHEN codes LIKE '%USER_ONLY_CALL%' THEN 'it asks for tokens that roles are not given (GetSessionToken, GetFederationToken)' END,
+        CASE WHEN codes LIKE '%UNCLASSIFIED_CALLER%' THEN concat(callers_unclassified, ' callers are of no kind that a role is known to replace') END,
+        CASE
+            WHEN codes LIKE '%HALF_MIGRATED%' THEN concat(callers_ready, ' of ', callers, ' callers use a role already, and ',
+                array_length(callers_left), ' still use the key: ', array_to_string(callers_left, ', '))
+            WHEN codes LIKE '%NOT_PROVEN%' THEN concat('none of its callers was seen using a role instead: ', array_to_string(callers_left, ', '))
+            WHEN codes LIKE '%CALLERS_MOVED%' THEN concat('no caller used it in the last ', $soak_days, ' days')
+        END,
+        CASE WHEN live_until IS NOT NULL THEN concat('sessions that go back to it live until ', to_char(live_until, '%Y-%m-%dT%H:%M:%SZ'), ', even if it is deactivated') END,
+        CASE
+            WHEN coverage = 0 THEN 'the window has no logs of this account'
+            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 100), ' % of the window')
+        END
+    ) AS reasons,
+    coverage,
+    array_distinct(string_to_array(concat_ws(',', first_event_id, last_event_id, unmatched_event_id, change_event_id), ','))
+        AS evidence_event_ids
+FROM commands
+LEFT JOIN role_actions ON commands.best_role = role_actions.role_arn
+WHERE $role IS NULL OR role_is(arn_account(best_role), arn_name(best_role), $role)
+ORDER BY account_id, user_name, slot, access_key_id

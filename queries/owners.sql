@@ -1,0 +1,245 @@
+-- title: Owners
+-- question: Whom do I ask about each key and role?
+-- with: keys
+-- params:
+--   as_of: timestamp = now; the answer's "now": inventory and logs as they were then; to counts from it
+--   days: integer = 90; the window before to over which coverage is counted
+--   from: timestamp = null; start of the window, instead of days
+--   to: timestamp = null; only records before this time; as_of if not given
+--   account: text = null; only this account
+--   role: text = null; only this role: ARN, account/name, or name
+--   owner: text = null; only what this owner has, as in the column owner
+-- columns:
+--   owner: person or team to ask: by tag, else who made it; null where nothing says
+--   state: CONFIRMED, ASKED (and has not answered), NAMED (a tag says), GUESSED (who made it, not who owns it), LEFT (the directory
+--     says that the person has left), NONE
+--   kind: key or role
+--   account_id: account of the key or role
+--   name: user of the key, or name of the role
+--   access_key_id: the key; null for a role, and where its id is not known
+--   owner_source: tag:KEY, creator, or null
+--   directory_name: name of the owner in the directory
+--   directory_email: address of the owner in the directory
+--   directory_active: whether the directory says that the person is active; null where the owner is not in it
+--   asked: day on which the owner was asked: tag rolecall:asked
+--   confirmed: day on which the owner said that it is needed: tag rolecall:confirmed
+--   created: when it was made
+--   created_by: who made it, where the logs show it
+--   last_used: last use of a key, by IAM or in the logs; of a role, by IAM
+--   arn: ARN of the user or role
+--   confidence: high (confirmed), medium (a tag says), low
+--   reason_codes: what the owner rests on, and what is not known
+--   reasons: the same in words
+--   coverage: days of the window that the account's logs cover, 0 to 1
+--   evidence_event_ids: event ids of its making
+-- pitfall: Who made a key is often who runs the tool that makes keys. It is a person to ask, not the owner.
+
+WITH user_tags AS (
+    SELECT iam_users.account_id, user_name, iam_users.user_arn, tags
+    FROM iam_users
+    JOIN inventory_then
+        ON iam_users.snapshot_id = inventory_then.snapshot_id
+        AND iam_users.account_id = inventory_then.account_id
+        AND inventory_then.part = 'users'
+),
+made AS (
+    SELECT
+        target_type AS made_type,
+        coalesce(arn_account(target_arn), recipient_account_id) AS made_account_id,
+        target_name AS made_name,
+        last_value(actor_arn ORDER BY event_time, event_id) AS made_by,
+        last_value(event_id ORDER BY event_time, event_id) AS made_event_id
+    FROM iam_changes
+    WHERE outcome = 'success'
+        AND event_name IN ('CreateUser', 'CreateRole')
+        AND actor_arn IS NOT NULL
+        AND event_time < least($to, $as_of)
+    GROUP BY 1, 2, 3
+),
+things AS (
+    SELECT
+        'key' AS kind,
+        keys.account_id,
+        keys.user_name AS name,
+        keys.access_key_id,
+        coalesce(keys.user_arn, user_tags.user_arn) AS arn,
+        user_tags.tags,
+        keys.created,
+        coalesce(keys.created_by, made.made_by) AS created_by,
+        coalesce(keys.change_event_id, made.made_event_id) AS made_event_id,
+        keys.last_used,
+        keys.in_inventory
+    FROM keys
+    LEFT JOIN user_tags ON keys.account_id = user_tags.account_id AND keys.user_name = user_tags.user_name
+    LEFT JOIN made
+        ON made_type = 'user' AND keys.account_id = made_account_id AND keys.user_name = made_name
+    WHERE has_key AND $role IS NULL
+    UNION ALL
+    SELECT
+        'role',
+        iam_roles.account_id,
+        iam_roles.role_name,
+        NULL,
+        iam_roles.role_arn,
+        iam_roles.tags,
+        iam_roles.created,
+        made.made_by,
+        made.made_event_id,
+        iam_roles.last_used,
+        true
+    FROM iam_roles
+    JOIN inventory_then
+        ON iam_roles.snapshot_id = inventory_then.snapshot_id
+        AND iam_roles.account_id = inventory_then.account_id
+        AND inventory_then.part = 'roles'
+    LEFT JOIN made
+        ON made_type = 'role' AND iam_roles.account_id = made_account_id AND iam_roles.role_name = made_name
+    -- AWS owns these.
+    WHERE NOT service_linked AND NOT identity_center AND role_is(iam_roles.account_id, iam_roles.role_name, $role)
+),
+tagged AS (
+    SELECT
+        kind,
+        account_id,
+        name,
+        access_key_id,
+        lower(tag.key) AS tag_key,
+        tag.key AS tag_name,
+        tag.value AS tag_value
+    FROM (SELECT kind, account_id, name, access_key_id, unnest(map_entries(tags)) AS tag FROM things) AS entries
+    WHERE tag.value <> ''
+),
+owner_tags AS (
+    SELECT
+        kind,
+        account_id,
+        name,
+        coalesce(access_key_id, '') AS key_id,
+        first_value(tag_value ORDER BY rank, tag_name, tag_value) FILTER (WHERE rank IS NOT NULL) AS owner,
+        first_value(tag_name ORDER BY rank, tag_name, tag_value) FILTER (WHERE rank IS NOT NULL) AS owner_tag,
+        min(CASE WHEN tag_key = 'rolecall:asked' THEN tag_value END) AS asked,
+        min(CASE WHEN tag_key = 'rolecall:confirmed' THEN tag_value END) AS confirmed
+    FROM (
+        SELECT
+            *,
+            CASE
+                WHEN tag_key = 'rolecall:owner' THEN 0
+                WHEN tag_key IN ('owner', 'owner-email', 'owneremail', 'owner_email') THEN 1
+                WHEN tag_key IN ('contact', 'maintainer', 'responsible', 'email') THEN 2
+                WHEN tag_key IN ('team', 'squad', 'group', 'department') THEN 3
+            END AS rank
+        FROM tagged
+    ) AS ranked
+    GROUP BY 1, 2, 3, 4
+),
+owned AS (
+    SELECT
+        things.* EXCEPT (tags),
+        coalesce(
+            owner_tags.owner,
+            -- A person in a role is the session, not the role.
+            arn_session(created_by),
+            arn_name(created_by)
+        ) AS owner,
+        CASE
+            WHEN owner_tags.owner IS NOT NULL THEN concat('tag:', owner_tags.owner_tag)
+            WHEN created_by IS NOT NULL THEN 'creator'
+        END AS owner_source,
+        owner_tags.asked,
+        owner_tags.confirmed
+    FROM things
+    LEFT JOIN owner_tags
+        ON things.kind = owner_tags.kind
+        AND things.account_id = owner_tags.account_id
+        AND things.name = owner_tags.name
+        AND coalesce(things.access_key_id, '') = owner_tags.key_id
+),
+directory AS (
+    SELECT
+        handle,
+        max(name) AS directory_name,
+        max(email) AS directory_email,
+        bool_or(is_active) AS directory_active
+    FROM (
+        SELECT
+            unnest(make_array(lower(user_name), lower(email))) AS handle,
+            coalesce(display_name, user_name) AS name,
+            email,
+            coalesce(active, true) AS is_active
+        FROM identity_store_users
+        JOIN inventory_then
+            ON identity_store_users.snapshot_id = inventory_then.snapshot_id
+            AND identity_store_users.account_id = inventory_then.account_id
+            AND inventory_then.part = 'identity_store'
+    ) AS people
+    WHERE handle IS NOT NULL
+    GROUP BY handle
+),
+judged AS (
+    SELECT
+        owned.*,
+        directory_name,
+        directory_email,
+        directory_active,
+        coalesce(held.coverage, 0.0) AS coverage,
+        CASE
+            WHEN NOT directory_active THEN 'LEFT'
+            WHEN confirmed IS NOT NULL THEN 'CONFIRMED'
+            WHEN asked IS NOT NULL THEN 'ASKED'
+            WHEN owner_source LIKE 'tag:%' THEN 'NAMED'
+            WHEN owner IS NOT NULL THEN 'GUESSED'
+            ELSE 'NONE'
+        END AS state
+    FROM owned
+    LEFT JOIN directory ON lower(owned.owner) = directory.handle
+    LEFT JOIN held ON owned.account_id = held.account_id
+)
+SELECT
+    owner,
+    state,
+    kind,
+    account_id,
+    name,
+    access_key_id,
+    owner_source,
+    directory_name,
+    directory_email,
+    directory_active,
+    asked,
+    confirmed,
+    created,
+    created_by,
+    last_used,
+    arn,
+    CASE WHEN state = 'CONFIRMED' THEN 'high' WHEN state IN ('ASKED', 'NAMED') THEN 'medium' ELSE 'low' END AS confidence,
+    string_to_array(
+        concat_ws(
+            ',',
+            CASE WHEN state IN ('LEFT', 'CONFIRMED', 'ASKED') THEN concat('OWNER_', state) END,
+            CASE
+                WHEN owner_source LIKE 'tag:%' THEN 'OWNER_TAG'
+                WHEN owner_source = 'creator' THEN 'CREATOR'
+                ELSE 'NO_OWNER'
+            END,
+            CASE WHEN NOT in_inventory THEN 'NOT_IN_INVENTORY' END
+        ),
+        ','
+    ) AS reason_codes,
+    concat_ws(
+        '; ',
+        CASE state
+            WHEN 'LEFT' THEN 'the directory says that the owner has left: find another'
+            WHEN 'CONFIRMED' THEN concat('the owner confirmed it on ', confirmed)
+            WHEN 'ASKED' THEN concat('the owner was asked on ', asked, ' and has not answered')
+            WHEN 'NAMED' THEN 'a tag names the owner: ask, and tag it rolecall:asked with the day'
+            WHEN 'GUESSED' THEN 'nobody is named; this is who made it'
+            ELSE 'nothing tells whose it is'
+        END,
+        CASE WHEN NOT in_inventory THEN 'it is in the logs and not in the inventory, which holds the tags' END
+    ) AS reasons,
+    coverage,
+    string_to_array(concat_ws(',', made_event_id), ',') AS evidence_event_ids
+FROM judged
+WHERE ($account IS NULL OR account_id = $account)
+    AND ($owner IS NULL OR owner = $owner)
+ORDER BY owner, kind, account_id, name, access_key_id

@@ -1,0 +1,73 @@
+-- title: From where, by what and for what each long-term key is used in the window
+-- comment: key_callers has one row per key, way of use, source, user agent and host; key_actions the kinds of call of each.
+--   via is key for records signed with the key itself, session for those of sessions that it opened. Two passes over
+--   activity, since days and calls together would be as many groups as there are rows.
+-- with: key_children
+
+key_records AS (
+    SELECT
+        coalesce(parent_key_id, access_key_id) AS access_key_id,
+        CASE WHEN parent_key_id IS NULL THEN 'key' ELSE 'session' END AS via,
+        coalesce(source_ip, source_service) AS source,
+        user_agent,
+        in_scope_of,
+        event_source,
+        event_name,
+        aws_region,
+        event_date,
+        hour,
+        account_id,
+        CASE WHEN parent_key_id IS NULL THEN principal_arn END AS user_arn,
+        first_time,
+        least(last_time, least($to, $as_of)) AS last_time,
+        event_count,
+        error_code,
+        sample_event_id
+    FROM activity
+    LEFT JOIN key_children
+        ON access_key_id = child_key_id AND first_time >= issued_time AND first_time <= expires
+    WHERE last_time >= $from
+        AND first_time < least($to, $as_of)
+        AND (
+            credential_kind = 'long_term'
+            OR (credential_kind = 'temporary' AND principal_type IN ('IAMUser', 'FederatedUser', 'Root'))
+        )
+        AND (parent_key_id IS NOT NULL OR access_key_id LIKE 'AKIA%')
+),
+key_callers AS (
+    SELECT
+        access_key_id,
+        via,
+        source,
+        user_agent,
+        agent_family(user_agent) AS agent,
+        in_scope_of,
+        min(account_id) AS account_id,
+        max(user_arn) AS user_arn,
+        min(first_time) AS first_used,
+        max(last_time) AS last_used,
+        array_agg(DISTINCT event_date) AS days,
+        sum(event_count) AS calls,
+        sum(CASE WHEN error_code IS NOT NULL THEN event_count ELSE 0 END) AS errors,
+        sum(
+            CASE WHEN date_part('dow', hour) IN (0, 6) OR date_part('hour', hour) NOT BETWEEN 5 AND 20
+                THEN event_count ELSE 0 END
+        ) AS calls_off_hours,
+        first_value(sample_event_id ORDER BY first_time, sample_event_id) AS first_event_id,
+        last_value(sample_event_id ORDER BY last_time, sample_event_id) AS last_event_id
+    FROM key_records
+    GROUP BY access_key_id, via, source, user_agent, in_scope_of
+),
+key_actions AS (
+    SELECT
+        access_key_id,
+        via,
+        source,
+        agent_family(user_agent) AS agent,
+        in_scope_of,
+        event_source,
+        event_name,
+        aws_region
+    FROM key_records
+    GROUP BY access_key_id, via, source, user_agent, in_scope_of, event_source, event_name, aws_region
+)

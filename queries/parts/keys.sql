@@ -1,0 +1,233 @@
+-- title: Every long-term access key known at as_of, from the inventory and from the logs
+-- comment: One row per key. Keys of the inventory and of the logs meet by key id. A credential report holds no ids: such a
+--   key has a slot instead, and a use of its user's by a key of unknown id after the report is counted for it, since it
+--   may be this one. Sessions that a key opened (GetSessionToken, GetFederationToken) count as its use. Keys that the
+--   logs show deleted are left out. An account that is in the logs, and whose keys no inventory tells, has a row without a key.
+-- with: held, inventory_then, data_events, key_children
+
+key_uses AS (
+    SELECT
+        coalesce(parent_key_id, access_key_id) AS access_key_id,
+        min(account_id) AS account_id,
+        last_value(user_name ORDER BY last_time, user_name)
+            FILTER (WHERE user_name IS NOT NULL AND parent_key_id IS NULL) AS user_name,
+        last_value(principal_arn ORDER BY last_time, principal_arn)
+            FILTER (WHERE principal_arn IS NOT NULL AND parent_key_id IS NULL) AS user_arn,
+        min(principal_id) FILTER (WHERE parent_key_id IS NULL) AS user_id,
+        min(first_time) AS first_used,
+        max(last_time) FILTER (WHERE parent_key_id IS NULL) AS last_used_itself,
+        max(last_time) FILTER (WHERE parent_key_id IS NOT NULL) AS last_used_by_sessions,
+        sum(event_count) FILTER (WHERE last_time >= $from) AS calls,
+        first_value(sample_event_id ORDER BY first_time, sample_event_id) AS first_event_id,
+        last_value(sample_event_id ORDER BY last_time, sample_event_id) AS last_event_id
+    FROM (
+        SELECT
+            access_key_id,
+            account_id,
+            user_name,
+            principal_arn,
+            principal_id,
+            first_time,
+            least(last_time, least($to, $as_of)) AS last_time,
+            event_count,
+            sample_event_id
+        FROM activity
+        WHERE first_time < least($to, $as_of)
+            AND (
+                credential_kind = 'long_term'
+                OR (credential_kind = 'temporary' AND principal_type IN ('IAMUser', 'FederatedUser', 'Root'))
+            )
+    ) AS signed
+    LEFT JOIN key_children
+        ON access_key_id = child_key_id AND first_time >= issued_time AND first_time <= expires
+    WHERE parent_key_id IS NOT NULL OR access_key_id LIKE 'AKIA%'
+    GROUP BY 1
+),
+key_changes AS (
+    SELECT
+        target_id AS access_key_id,
+        min(recipient_account_id) AS account_id,
+        last_value(target_name ORDER BY event_time, target_name) FILTER (WHERE target_name IS NOT NULL) AS user_name,
+        min(CASE WHEN event_name = 'CreateAccessKey' THEN event_time END) AS created,
+        min(CASE WHEN event_name = 'CreateAccessKey' THEN actor_arn END) AS created_by,
+        last_value(
+            CASE event_name WHEN 'CreateAccessKey' THEN 'Active' WHEN 'DeleteAccessKey' THEN 'Deleted' ELSE status END
+            -- Times are whole seconds; within one, a key is made before it is changed, and deleted last.
+            ORDER BY
+                event_time,
+                CASE event_name WHEN 'CreateAccessKey' THEN 0 WHEN 'UpdateAccessKey' THEN 1 ELSE 2 END,
+                event_id,
+                log_file,
+                record_index
+        ) AS status,
+        max(event_time) AS status_changed,
+        last_value(event_id ORDER BY event_time, event_id) AS change_event_id
+    FROM iam_changes
+    WHERE target_type = 'access_key'
+        AND outcome = 'success'
+        AND target_id LIKE 'AKIA%'
+        AND event_name IN ('CreateAccessKey', 'DeleteAccessKey', 'UpdateAccessKey')
+        AND event_time < least($to, $as_of)
+    GROUP BY target_id
+),
+key_logs AS (
+    SELECT
+        coalesce(key_uses.access_key_id, key_changes.access_key_id) AS access_key_id,
+        coalesce(key_uses.account_id, key_changes.account_id) AS account_id,
+        CASE
+            WHEN key_uses.user_arn LIKE '%:root' THEN '<root_account>'
+            ELSE coalesce(key_uses.user_name, key_changes.user_name)
+        END AS user_name,
+        key_uses.user_arn,
+        key_uses.user_id,
+        key_uses.first_used,
+        key_uses.last_used_itself,
+        key_uses.last_used_by_sessions,
+        key_uses.calls,
+        key_uses.first_event_id,
+        key_uses.last_event_id,
+        key_changes.created,
+        key_changes.created_by,
+        key_changes.status,
+        key_changes.status_changed,
+        key_changes.change_event_id
+    FROM key_uses
+    FULL JOIN key_changes ON key_uses.access_key_id = key_changes.access_key_id
+),
+key_inventory AS (
+    SELECT iam_access_keys.*, inventory_then.last_used_as_of
+    FROM iam_access_keys
+    JOIN inventory_then
+        ON iam_access_keys.snapshot_id = inventory_then.snapshot_id
+        AND iam_access_keys.account_id = inventory_then.account_id
+        AND inventory_then.part = 'access_keys'
+),
+key_facts AS (
+    SELECT
+        coalesce(kept.account_id, logged.account_id) AS account_id,
+        coalesce(kept.user_name, logged.user_name) AS user_name,
+        coalesce(kept.user_arn, logged.user_arn) AS user_arn,
+        coalesce(kept.user_id, logged.user_id) AS user_id,
+        coalesce(kept.access_key_id, logged.access_key_id) AS access_key_id,
+        kept.slot,
+        coalesce(kept.is_root, logged.user_name = '<root_account>', false) AS is_root,
+        kept.snapshot_id IS NOT NULL AS in_inventory,
+        -- What the logs saw later than the inventory holds.
+        CASE
+            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.snapshot_time
+                THEN coalesce(logged.status, kept.status)
+            ELSE kept.status
+        END AS status,
+        coalesce(logged.status_changed, CASE WHEN kept.status = 'Inactive' THEN kept.last_rotated END) AS status_changed,
+        coalesce(kept.created, logged.created, kept.last_rotated) AS created,
+        logged.created_by,
+        kept.last_used AS iam_last_used,
+        kept.last_used_service AS iam_last_used_service,
+        kept.last_used_region AS iam_last_used_region,
+        coalesce(kept.last_used_known, false) AS iam_last_used_known,
+        coalesce(kept.last_used_as_of, kept.snapshot_time) AS iam_last_used_as_of,
+        kept.matched_by,
+        logged.first_used AS ct_first_used,
+        logged.last_used_itself,
+        logged.last_used_by_sessions,
+        greatest(logged.last_used_itself, logged.last_used_by_sessions) AS ct_last_used,
+        coalesce(logged.calls, 0) AS calls,
+        logged.first_event_id,
+        logged.last_event_id,
+        logged.change_event_id
+    FROM key_inventory AS kept
+    FULL JOIN key_logs AS logged ON kept.access_key_id = logged.access_key_id
+),
+key_neighbours AS (
+    SELECT
+        *,
+        bool_or(in_inventory AND access_key_id IS NULL) OVER (PARTITION BY account_id, user_name) AS user_lacks_key_ids,
+        max(CASE WHEN NOT in_inventory THEN ct_last_used END) OVER (PARTITION BY account_id, user_name)
+            AS unmatched_last_used,
+        last_value(CASE WHEN NOT in_inventory THEN last_event_id END) OVER (
+            PARTITION BY account_id, user_name
+            ORDER BY CASE WHEN NOT in_inventory THEN ct_last_used END NULLS FIRST, access_key_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ) AS unmatched_event_id
+    FROM key_facts
+    WHERE status IS DISTINCT FROM 'Deleted'
+),
+key_rows AS (
+    SELECT
+        * EXCEPT (ct_last_used, unmatched_last_used, unmatched_event_id, user_lacks_key_ids, in_inventory),
+        true AS has_key,
+        in_inventory,
+        NOT in_inventory AND user_lacks_key_ids AS may_be_a_slot,
+        counts_for_user AS used_by_unknown_key,
+        CASE WHEN counts_for_user THEN greatest(ct_last_used, unmatched_last_used) ELSE ct_last_used END AS ct_last_used,
+        CASE WHEN counts_for_user THEN unmatched_event_id END AS unmatched_event_id
+    FROM (
+        SELECT
+            *,
+            coalesce(in_inventory AND access_key_id IS NULL AND unmatched_last_used > iam_last_used_as_of, false)
+                AS counts_for_user
+        FROM key_neighbours
+    ) AS neighbours
+),
+key_snapshots AS (
+    SELECT account_id, snapshot_time
+    FROM inventory_then
+    WHERE part = 'access_keys'
+),
+unlisted AS (
+    SELECT held.account_id AS unlisted_account_id, arrow_cast(NULL, 'Utf8') AS no_key
+    FROM held
+    LEFT ANTI JOIN key_snapshots ON held.account_id = key_snapshots.account_id
+),
+key_and_unlisted_rows AS (
+    SELECT
+        key_rows.* EXCEPT (account_id, in_inventory, has_key),
+        coalesce(account_id, unlisted_account_id) AS account_id,
+        coalesce(in_inventory, false) AS in_inventory,
+        coalesce(has_key, false) AS has_key
+    FROM key_rows
+    -- Never true: each side keeps its own rows.
+    FULL JOIN unlisted ON key_rows.access_key_id = unlisted.no_key
+),
+keys AS (
+    SELECT
+        key_rows.*,
+        key_snapshots.snapshot_time,
+        days_between(key_snapshots.snapshot_time, $as_of) AS inventory_age_days,
+        days_between(key_rows.created, $as_of) AS age_days,
+        greatest(key_rows.iam_last_used, key_rows.ct_last_used) AS last_used,
+        days_between(greatest(key_rows.created, key_rows.iam_last_used, key_rows.ct_last_used), $as_of) AS days_idle,
+        coalesce(held.coverage, 0.0) AS coverage,
+        held.held_from,
+        inventory_later.account_id IS NOT NULL AS inventory_is_later,
+        -- IAM keeps the last use to a quarter of an hour, and hears of it late.
+        coalesce(
+            key_rows.iam_last_used > coalesce(
+                key_rows.ct_last_used,
+                arrow_cast(held.held_from, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '1 hour'
+            ) + INTERVAL '1 hour',
+            false
+        ) AS iam_is_later,
+        coalesce(
+            key_rows.iam_last_used_known
+            AND key_rows.ct_last_used > coalesce(
+                key_rows.iam_last_used,
+                arrow_cast(0, 'Timestamp(Microsecond, Some("UTC"))')
+            ) + INTERVAL '1 hour',
+            false
+        ) AS cloudtrail_is_later,
+        data_services.service IS NOT NULL AS iam_service_is_data,
+        for_account.service IS NOT NULL OR for_all.service IS NOT NULL AS data_events_recorded
+    FROM key_and_unlisted_rows AS key_rows
+    LEFT JOIN key_snapshots ON key_rows.account_id = key_snapshots.account_id
+    LEFT JOIN held ON key_rows.account_id = held.account_id
+    LEFT JOIN inventory_later ON key_rows.account_id = inventory_later.account_id
+    LEFT JOIN (SELECT service, min(data_event_type) AS data_event_type FROM data_services GROUP BY service) AS data_services
+        ON key_rows.iam_last_used_service = data_services.service
+    LEFT JOIN data_recorded AS for_account
+        ON key_rows.account_id = for_account.account_id
+        AND coalesce(data_services.service, 's3') = for_account.service
+    LEFT JOIN data_recorded AS for_all
+        ON for_all.account_id IS NULL
+        AND coalesce(data_services.service, 's3') = for_all.service
+)
