@@ -12,15 +12,14 @@
 -- columns:
 --   access_key_id: the key
 --   account_id: account of its user
---   user_name: its user; <root_account> for root
+--   user_name: its user; <root_account> for root; null in sessions of GetFederationToken, whose records name no user
 --   via: key (signed with the key itself) or session (in a session that it opened by GetSessionToken or GetFederationToken)
 --   source: address, else service, that the calls came from
 --   agent: program that made the calls, as its user agent says; see agent_family
 --   in_scope_of: resource that the credentials were issued to, where the records say
---   services: services called
+--   services: services called, as in actions
 --   actions: calls made, as service:Action, the first fifty in order
 --   distinct_actions: how many kinds of call
---   regions: regions called
 --   roles: roles taken
 --   first_used: first record
 --   last_used: last record
@@ -59,60 +58,34 @@ calls_made AS (
         source,
         agent,
         in_scope_of,
-        array_sort(array_agg(DISTINCT event_source)) AS services,
-        array_sort(array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name))) AS actions,
-        array_sort(array_agg(DISTINCT aws_region) FILTER (WHERE aws_region IS NOT NULL)) AS regions
+        array_sort(array_agg(concat(split_part(event_source, '.', 1), ':', event_name))) AS actions
     FROM key_actions
     WHERE $access_key IS NULL OR access_key_id = $access_key
     GROUP BY access_key_id, via, source, agent, in_scope_of
 ),
-callers AS (
-    SELECT
-        access_key_id,
-        min(account_id) AS account_id,
-        max(user_arn) AS user_arn,
-        via,
-        source,
-        agent,
-        in_scope_of,
-        min(first_used) AS first_used,
-        max(last_used) AS last_used,
-        array_length(array_distinct(flatten(array_agg(days)))) AS days_active,
-        sum(calls) AS calls,
-        sum(errors) AS errors,
-        sum(calls_off_hours) AS calls_off_hours,
-        first_value(first_event_id ORDER BY first_used, first_event_id) AS first_event_id,
-        last_value(last_event_id ORDER BY last_used, last_event_id) AS last_event_id
-    FROM key_callers
-    WHERE $access_key IS NULL OR access_key_id = $access_key
-    GROUP BY access_key_id, via, source, agent, in_scope_of
-),
 footprint AS (
-    SELECT callers.*, services, actions, regions
-    FROM callers
+    SELECT callers.*, actions
+    FROM key_callers AS callers
     LEFT JOIN calls_made
         ON callers.access_key_id = calls_made.access_key_id
         AND callers.via = calls_made.via
         AND coalesce(callers.source, '') = coalesce(calls_made.source, '')
         AND coalesce(callers.agent, '') = coalesce(calls_made.agent, '')
         AND coalesce(callers.in_scope_of, '') = coalesce(calls_made.in_scope_of, '')
+    WHERE $access_key IS NULL OR callers.access_key_id = $access_key
 )
 SELECT
     footprint.access_key_id,
     footprint.account_id,
-    CASE
-        -- In sessions the records may name the session, not the user: then the key's own records do.
-        WHEN max(user_arn) OVER of_key LIKE '%:root' THEN '<root_account>'
-        ELSE arn_name(max(user_arn) OVER of_key)
-    END AS user_name,
+    CASE WHEN user_arn LIKE '%:root' THEN '<root_account>' ELSE arn_name(user_arn) END AS user_name,
     footprint.via,
     footprint.source,
     footprint.agent,
     footprint.in_scope_of,
-    footprint.services,
+    -- Taken from the actions: a second list for each group would be held in memory beside the first.
+    array_distinct(string_to_array(regexp_replace(array_to_string(footprint.actions, ','), ':[^,]*', '', 'g'), ',')) AS services,
     array_slice(footprint.actions, 1, 50) AS actions,
     array_length(footprint.actions) AS distinct_actions,
-    footprint.regions,
     roles_taken.roles,
     footprint.first_used,
     footprint.last_used,
@@ -131,5 +104,4 @@ LEFT JOIN roles_taken
 LEFT JOIN held ON footprint.account_id = held.account_id
 WHERE ($account IS NULL OR footprint.account_id = $account)
     AND ($role IS NULL OR coalesce(roles_taken.took_role, false))
-WINDOW of_key AS (PARTITION BY footprint.access_key_id)
 ORDER BY footprint.access_key_id, footprint.via, footprint.calls DESC, footprint.source, footprint.agent, footprint.in_scope_of

@@ -112,48 +112,48 @@ from_keys AS (
     GROUP BY issued_key_id
 ),
 role_days AS (
+    SELECT source_ip, source_service, user_agent, role_arn, event_date AS day
+    -- The few sessions of keys on the left: a join holds its left side in memory.
+    FROM from_keys
+    RIGHT JOIN activity
+        ON from_keys.issued_key_id = activity.access_key_id
+        AND activity.last_time >= from_keys.issued_time
+        AND activity.first_time <= from_keys.expires
+    WHERE principal_type = 'AssumedRole'
+        AND role_arn IS NOT NULL
+        AND event_date >= arrow_cast(
+            arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
+            - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)'),
+            'Date32'
+        )
+        AND first_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
+            - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)')
+        AND first_time < least($to, $as_of)
+        -- A role that was taken with a key shows nothing of doing without the key.
+        AND issued_key_id IS NULL
+    GROUP BY 1, 2, 3, 4, 5
+),
+role_use AS (
     SELECT
         coalesce(source_ip, source_service, '') AS source,
         coalesce(agent_family(user_agent), '') AS agent,
         role_arn,
-        event_date AS day,
-        max(last_time) AS last_used
-    FROM (
-        SELECT
-            access_key_id,
-            source_ip,
-            source_service,
-            user_agent,
-            role_arn,
-            event_date,
-            max(last_time) AS last_time
-        FROM activity
-        WHERE principal_type = 'AssumedRole'
-            AND role_arn IS NOT NULL
-            AND event_date >= arrow_cast(arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)'), 'Date32')
-            AND first_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)')
-            AND first_time < least($to, $as_of)
-        GROUP BY 1, 2, 3, 4, 5, 6
-    ) AS in_sessions
-    -- A role that was taken with a key shows nothing of doing without the key.
-    LEFT JOIN from_keys
-        ON in_sessions.access_key_id = from_keys.issued_key_id
-        AND in_sessions.last_time >= from_keys.issued_time
-        AND in_sessions.last_time <= from_keys.expires + INTERVAL '1 hour'
-    WHERE issued_key_id IS NULL
-    GROUP BY 1, 2, 3, 4
-),
-role_use AS (
-    SELECT source, agent, role_arn, count(DISTINCT day) AS role_days
+        count(DISTINCT day) AS role_days
     FROM role_days
-    GROUP BY source, agent, role_arn
+    GROUP BY 1, 2, 3
 ),
 role_actions AS (
     SELECT
         role_arn,
-        array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name)) AS role_actions
-    FROM activity
-    WHERE principal_type = 'AssumedRole' AND role_arn IS NOT NULL AND last_time >= $from AND first_time < least($to, $as_of)
+        array_agg(concat(split_part(event_source, '.', 1), ':', event_name)) AS role_actions
+    FROM (
+        SELECT DISTINCT role_arn, event_source, event_name
+        FROM activity
+        WHERE principal_type = 'AssumedRole'
+            AND role_arn IS NOT NULL
+            AND last_time >= $from
+            AND first_time < least($to, $as_of)
+    ) AS made
     GROUP BY role_arn
 ),
 roles_by_key AS (
@@ -183,19 +183,19 @@ web_roles AS (
     WHERE outcome = 'success' AND role_arn IS NOT NULL AND event_time < least($to, $as_of)
     GROUP BY role_arn
 ),
-workload_actions AS (
+key_acts AS (
     SELECT
         access_key_id,
-        coalesce(source, '') AS source,
-        coalesce(agent, '') AS agent,
-        coalesce(in_scope_of, '') AS in_scope_of,
         bool_or(event_source = 'sts.amazonaws.com' AND event_name IN ('GetFederationToken', 'GetSessionToken')) AS user_only,
-        array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name)) AS actions
-    FROM key_actions
-    WHERE $access_key IS NULL OR access_key_id = $access_key
-    GROUP BY 1, 2, 3, 4
+        array_agg(concat(split_part(event_source, '.', 1), ':', event_name)) AS actions
+    FROM (
+        SELECT DISTINCT access_key_id, event_source, event_name
+        FROM key_records
+        WHERE $access_key IS NULL OR access_key_id = $access_key
+    ) AS made
+    GROUP BY access_key_id
 ),
-workload_callers AS (
+workloads AS (
     SELECT
         access_key_id,
         coalesce(source, '') AS source,
@@ -203,26 +203,21 @@ workload_callers AS (
         coalesce(in_scope_of, '') AS in_scope_of,
         max(last_used) AS last_used,
         sum(calls_off_hours) AS calls_off_hours,
-        bool_or(user_agent LIKE '%exec-env/AWS_Lambda%' OR in_scope_of LIKE '%:lambda:%') AS on_lambda,
-        bool_or(user_agent LIKE '%exec-env/AWS_ECS%') AS on_ecs,
-        bool_or(user_agent LIKE '%exec-env/EC2%' OR user_agent LIKE '%exec-env/AWS_EC2%' OR in_scope_of LIKE '%:ec2:%') AS on_ec2,
-        bool_or(lower(user_agent) LIKE '%github%' OR agent = 'configure-aws-credentials') AS on_github,
-        bool_or(lower(user_agent) LIKE '%gitlab%') AS on_gitlab
+        bool_or(concat(first_agent, last_agent) LIKE '%exec-env/AWS_Lambda%' OR in_scope_of LIKE '%:lambda:%') AS on_lambda,
+        bool_or(concat(first_agent, last_agent) LIKE '%exec-env/AWS_ECS%') AS on_ecs,
+        bool_or(
+            concat(first_agent, last_agent) LIKE '%exec-env/EC2%'
+            OR concat(first_agent, last_agent) LIKE '%exec-env/AWS_EC2%'
+            OR in_scope_of LIKE '%:ec2:%'
+        ) AS on_ec2,
+        bool_or(lower(concat(first_agent, last_agent)) LIKE '%github%' OR agent = 'configure-aws-credentials') AS on_github,
+        bool_or(lower(concat(first_agent, last_agent)) LIKE '%gitlab%') AS on_gitlab
     FROM key_callers
     WHERE ($access_key IS NULL OR access_key_id = $access_key)
         -- What a service calls for a caller follows from what the caller asked it: it is no caller of its own.
         AND coalesce(source, '') NOT LIKE '%.amazonaws.com'
         AND coalesce(source, '') NOT LIKE 'AWS Internal%'
     GROUP BY 1, 2, 3, 4
-),
-workloads AS (
-    SELECT workload_callers.*, user_only, actions
-    FROM workload_callers
-    LEFT JOIN workload_actions
-        ON workload_callers.access_key_id = workload_actions.access_key_id
-        AND workload_callers.source = workload_actions.source
-        AND workload_callers.agent = workload_actions.agent
-        AND workload_callers.in_scope_of = workload_actions.in_scope_of
 ),
 matched AS (
     SELECT
@@ -231,8 +226,6 @@ matched AS (
         workloads.agent,
         workloads.in_scope_of,
         max(workloads.last_used) AS last_used,
-        bool_or(user_only) AS user_only,
-        first_value(actions ORDER BY role_days DESC NULLS LAST, role_use.role_arn) AS actions,
         max(role_days) AS role_days,
         first_value(role_use.role_arn ORDER BY role_days DESC NULLS LAST, role_use.role_arn) AS best_role,
         array_sort(array_agg(concat(role_use.role_arn, ' (', role_days, ' of ', $soak_days, ' days)'))
@@ -277,11 +270,9 @@ callers AS (
         count(*) AS callers,
         sum(CASE WHEN role_days IS NOT NULL THEN 1 ELSE 0 END) AS callers_ready,
         sum(CASE WHEN kind IS NULL THEN 1 ELSE 0 END) AS callers_unclassified,
-        bool_or(user_only) AS user_only,
         array_sort(array_agg(DISTINCT kind) FILTER (WHERE kind IS NOT NULL)) AS kinds,
         array_sort(array_distinct(flatten(array_agg(candidates) FILTER (WHERE candidates IS NOT NULL)))) AS candidates,
         last_value(best_role ORDER BY role_days, best_role) FILTER (WHERE best_role IS NOT NULL) AS best_role,
-        array_distinct(flatten(array_agg(actions))) AS actions,
         array_sort(array_agg(CASE
             WHEN role_days IS NULL THEN concat(caller, ' (key only)')
             ELSE concat(caller, ' (also ', best_role, ' on ', role_days, ' of ', $soak_days, ' days)')
@@ -297,12 +288,12 @@ facts AS (
         coalesce(callers.callers, 0) AS callers,
         coalesce(callers.callers_ready, 0) AS callers_ready,
         coalesce(callers.callers_unclassified, 0) AS callers_unclassified,
-        coalesce(callers.user_only, false) AS user_only,
+        coalesce(key_acts.user_only, false) AS user_only,
         callers.kinds,
         callers.candidates,
         coalesce(callers.best_role, array_element(roles_by_key.roles_by_key, 1)) AS best_role,
         roles_by_key.roles_by_key,
-        callers.actions,
+        key_acts.actions,
         callers.callers_left,
         callers.callers_moved,
         live.live_children,
@@ -313,6 +304,7 @@ facts AS (
         last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use
     FROM keys
     LEFT JOIN callers ON keys.access_key_id = callers.access_key_id
+    LEFT JOIN key_acts ON keys.access_key_id = key_acts.access_key_id
     LEFT JOIN roles_by_key ON keys.access_key_id = roles_by_key.access_key_id
     LEFT JOIN live ON keys.access_key_id = live.access_key_id
     WHERE ($account IS NULL OR keys.account_id = $account)

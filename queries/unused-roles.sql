@@ -383,7 +383,8 @@ SELECT
     CASE
         WHEN state = 'INSUFFICIENT_COVERAGE' THEN 'low'
         WHEN state = 'USED' THEN 'high'
-        WHEN codes LIKE '%LOGS%' OR codes LIKE '%LATER%' OR codes LIKE '%INSTANCE_PROFILE%' THEN 'medium'
+        WHEN codes LIKE '%NO_LOGS%' OR codes LIKE '%PARTIAL_LOGS%' OR codes LIKE '%LATER%' OR codes LIKE '%INSTANCE_PROFILE%'
+            THEN 'medium'
         ELSE 'high'
     END AS confidence,
     string_to_array(codes, ',') AS reason_codes,

@@ -1,7 +1,7 @@
 -- title: From where, by what and for what each long-term key is used in the window
--- comment: key_callers has one row per key, way of use, source, user agent and host; key_actions the kinds of call of each.
---   via is key for records signed with the key itself, session for those of sessions that it opened. Two passes over
---   activity, since days and calls together would be as many groups as there are rows.
+-- comment: key_callers has one row per key, way of use, source, program and host; key_actions the kinds of call of each.
+--   via is key for records signed with the key itself, session for those of sessions that it opened. Each is a pass of its own
+--   over activity, since days and calls together would be as many groups as there are rows.
 -- with: key_children
 
 key_records AS (
@@ -9,15 +9,15 @@ key_records AS (
         coalesce(parent_key_id, access_key_id) AS access_key_id,
         CASE WHEN parent_key_id IS NULL THEN 'key' ELSE 'session' END AS via,
         coalesce(source_ip, source_service) AS source,
+        agent_family(user_agent) AS agent,
         user_agent,
         in_scope_of,
         event_source,
         event_name,
-        aws_region,
         event_date,
         hour,
         account_id,
-        CASE WHEN parent_key_id IS NULL THEN principal_arn END AS user_arn,
+        CASE WHEN principal_type <> 'FederatedUser' THEN principal_arn END AS user_arn,
         first_time,
         least(last_time, least($to, $as_of)) AS last_time,
         event_count,
@@ -39,14 +39,15 @@ key_callers AS (
         access_key_id,
         via,
         source,
-        user_agent,
-        agent_family(user_agent) AS agent,
+        agent,
         in_scope_of,
+        min(user_agent) AS first_agent,
+        max(user_agent) AS last_agent,
+        count(DISTINCT event_date) AS days_active,
         min(account_id) AS account_id,
         max(user_arn) AS user_arn,
         min(first_time) AS first_used,
         max(last_time) AS last_used,
-        array_agg(DISTINCT event_date) AS days,
         sum(event_count) AS calls,
         sum(CASE WHEN error_code IS NOT NULL THEN event_count ELSE 0 END) AS errors,
         sum(
@@ -56,18 +57,9 @@ key_callers AS (
         first_value(sample_event_id ORDER BY first_time, sample_event_id) AS first_event_id,
         last_value(sample_event_id ORDER BY last_time, sample_event_id) AS last_event_id
     FROM key_records
-    GROUP BY access_key_id, via, source, user_agent, in_scope_of
+    GROUP BY access_key_id, via, source, agent, in_scope_of
 ),
 key_actions AS (
-    SELECT
-        access_key_id,
-        via,
-        source,
-        agent_family(user_agent) AS agent,
-        in_scope_of,
-        event_source,
-        event_name,
-        aws_region
+    SELECT DISTINCT access_key_id, via, source, agent, in_scope_of, event_source, event_name
     FROM key_records
-    GROUP BY access_key_id, via, source, user_agent, in_scope_of, event_source, event_name, aws_region
 )

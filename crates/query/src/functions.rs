@@ -101,8 +101,20 @@ fn text_function(name: &str, part: fn(&str) -> Option<&str>) -> ScalarUDF {
     let apply = move |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(arguments)?;
         let text = cast(&arrays[0], &DataType::Utf8)?;
-        let parts: StringArray =
-            text.as_string::<i32>().iter().map(|value| value.and_then(part)).collect();
+        // Neighbouring rows often hold the same text: it is looked at once.
+        let mut last = None;
+        let parts: StringArray = text
+            .as_string::<i32>()
+            .iter()
+            .map(|value| match last {
+                Some((seen, found)) if seen == value => found,
+                _ => {
+                    let found = value.and_then(part);
+                    last = Some((value, found));
+                    found
+                }
+            })
+            .collect();
         same_shape(arguments, Arc::new(parts))
     };
     create_udf(name, vec![DataType::Utf8], DataType::Utf8, Volatility::Immutable, Arc::new(apply))
