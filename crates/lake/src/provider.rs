@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PruningStatistics;
@@ -128,18 +128,12 @@ pub(crate) struct LakeTable {
 }
 
 impl LakeTable {
-    /// `views`: whether texts are read as views, which is faster, or as plain texts.
-    pub(crate) fn new(store: &TableStore, files: Vec<FileEntry>, views: bool) -> Result<Self> {
+    /// Texts are read as `Utf8`, not as views: a view keeps the whole page that it points into, and every
+    /// join hands on all of them, so that a sort of wide rows counts and holds the same bytes many times.
+    pub(crate) fn new(store: &TableStore, files: Vec<FileEntry>) -> Result<Self> {
         let table = store.table;
         let def = table.def();
-        let stored = table.schema();
-        let fields = stored.fields().iter().map(|field| match field.data_type() {
-            DataType::Utf8 if views => {
-                Arc::new(Field::clone(field).with_data_type(DataType::Utf8View))
-            }
-            _ => Arc::clone(field),
-        });
-        let schema = Schema::new(fields.collect::<Vec<_>>());
+        let schema = table.schema();
         let (partition, in_files): (Vec<_>, Vec<_>) =
             schema.fields().iter().cloned().partition(|field| field.name() == def.partition_column);
         let url = store.log.root_url();
@@ -150,7 +144,7 @@ impl LakeTable {
             file_order: TableSchema::builder(Arc::new(Schema::new(in_files)))
                 .with_table_partition_cols(partition)
                 .build(),
-            schema: Arc::new(schema),
+            schema,
             objects_url: ObjectStoreUrl::parse(place)
                 .map_err(|error| invalid(error.to_string()))?,
             objects: store.log.root_object_store(None),

@@ -50,7 +50,7 @@ impl Pinned {
             (None, Vec::new(), None)
         };
         let paths = files.iter().map(|file| file.path.clone()).collect();
-        let provider = Arc::new(LakeTable::new(store, files, true)?);
+        let provider = Arc::new(LakeTable::new(store, files)?);
         Ok((Self { version, provider, files: paths }, expired))
     }
 }
@@ -80,7 +80,7 @@ impl LakeReader {
 
     /// A table by name, to be registered with a session.
     ///
-    /// Texts are `Utf8View`. Use a session made with [`session_config`](Self::session_config).
+    /// Use a session made with [`session_config`](Self::session_config).
     pub async fn table(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
         let pinned = Table::from_name(name).and_then(|table| self.tables.get(&table));
         match pinned {

@@ -372,6 +372,7 @@ impl<'a> Known<'a> {
             set(&mut row, "several_trails", cell.trail_prefixes.len() > 1);
             set(&mut row, "refused_files", 0);
             set(&mut row, "pending_files", 0);
+            set(&mut row, "expired", false);
             row
         });
         Expected {

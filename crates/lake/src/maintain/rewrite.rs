@@ -72,7 +72,7 @@ pub(super) async fn rewrite(
     options: &MaintainOptions,
 ) -> Result<Option<Rewritten>> {
     let table = store.table;
-    let provider = LakeTable::new(store, inputs.to_vec(), false)?;
+    let provider = LakeTable::new(store, inputs.to_vec())?;
     let registered = context
         .deregister_table("input")
         .and_then(|_| context.register_table("input", Arc::new(provider)));
