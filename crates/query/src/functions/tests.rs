@@ -80,3 +80,16 @@ async fn roles_as_people_name_them() {
         check(&role(wanted), "false").await;
     }
 }
+
+#[tokio::test]
+async fn whole_days_between_two_times() {
+    let time =
+        |micros: i64| format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
+    let day = 86_400_000_000;
+    for (start, end, days) in
+        [(0, day - 1, "0"), (0, day, "1"), (day, 181 * day, "180"), (day, 0, "0")]
+    {
+        check(&format!("days_between({}, {})", time(start), time(end)), days).await;
+    }
+    check(&format!("days_between(NULL, {}) IS NULL", time(0)), "true").await;
+}
