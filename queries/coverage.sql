@@ -24,7 +24,7 @@
 --   trail_prefixes: what stands before the account in the files' keys, one per trail
 --   several_trails: whether more than one trail delivered: counts of records are then of deliveries, not of events
 --   note: what is suspicious about the account as a whole
--- findings: state in (PARTIAL, NO_EVIDENCE)
+-- findings: state in (PARTIAL, EXPIRED, NO_EVIDENCE)
 -- key: account_id, aws_region, day
 -- pitfall: A region without log files is not a gap: nothing may have happened there. And a trail that records only writes holds
 --   no AssumeRole at all, because AWS counts those as reads; its account then shows roles in use that nobody took.

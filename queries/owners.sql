@@ -32,6 +32,8 @@
 --   reasons: the same in words
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids of its making
+-- findings: state in (LEFT, NONE)
+-- key: kind, account_id, name, access_key_id
 -- pitfall: Who made a key is often who runs the tool that makes keys. It is a person to ask, not the owner.
 
 WITH user_tags AS (

@@ -40,6 +40,8 @@
 --   reasons: the same in words
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids to look up: first and last use, last change of the key
+-- findings: state in (STALE, NEVER_USED)
+-- key: account_id, user_name, slot, access_key_id
 -- pitfall: A key that was never used is in no log, and one that only reads objects or calls functions is in none either, since
 --   those are data events. So silence of the logs alone never makes a key stale: IAM's own last use must be known, and recent.
 

@@ -36,6 +36,8 @@
 --   reasons: the same in words
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids to look up: the last sign-in, the last use
+-- findings: state in (LEAVER, ROOT_KEYS, NO_CREDENTIALS, UNUSED, NEVER_USED)
+-- key: account_id, user_name
 -- pitfall: A user without password and keys may still hold credentials for single services, whose use neither IAM nor the logs
 --   tell. And a person is matched by name or e-mail address, which is a hint: ask before deleting.
 

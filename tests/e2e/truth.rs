@@ -9,6 +9,7 @@ mod compare;
 mod expected;
 mod records;
 mod reports;
+mod verdicts;
 
 use std::collections::BTreeSet;
 

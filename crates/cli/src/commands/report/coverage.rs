@@ -1,7 +1,7 @@
 //! How much of what a report looks at the logs hold: days of accounts held, out of days of accounts asked for.
 //!
-//! A day of an account is held when a log file of it was delivered and none was refused or left unread. It
-//! says nothing of regions, and nothing of what the trail does not record: `report coverage` has both.
+//! A day of an account is held when a log file of it was delivered, none was refused or left unread, and its
+//! rows have not expired. An account that only the inventory knows is asked for too. It says nothing of regions, and nothing of what the trail does not record: `report coverage` has both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,15 +26,19 @@ const DAYS: &str = "
     SELECT
         arrow_cast(account_id, 'Utf8') AS account_id,
         day,
-        sum(files) > 0 AND sum(refused_files) = 0 AND sum(pending_files) = 0 AS held
+        sum(files) > 0 AND sum(refused_files) = 0 AND sum(pending_files) = 0 AND NOT bool_or(expired) AS held
     FROM coverage
     WHERE account_id IS NOT NULL
         AND day IS NOT NULL
         AND ($account IS NULL OR account_id = $account)
     GROUP BY account_id, day
+    UNION ALL
+    SELECT arrow_cast(account_id, 'Utf8'), NULL, false
+    FROM inventory
+    WHERE $account IS NULL OR account_id = $account
     ORDER BY account_id, day";
 
-/// Looks into the `coverage` view. With `account` only that one is asked for, whether the lake knows it or not.
+/// Looks into the views `coverage` and `inventory`. With `account` only that one is asked for, whether the lake knows it or not.
 pub(super) async fn held(
     session: &Session,
     window: Window,
@@ -50,8 +54,9 @@ pub(super) async fn held(
         let dates = batch.column(1).as_primitive_opt::<Date32Type>().context("read coverage")?;
         let held = batch.column(2).as_boolean_opt().context("read coverage")?;
         for ((account, day), held) in accounts.iter().zip(dates).zip(held) {
-            let (Some(account), Some(day)) = (account, day) else { continue };
+            let Some(account) = account else { continue };
             let days = days.entry(account.to_owned()).or_default();
+            let Some(day) = day else { continue };
             first_day = first_day.map_or(Some(day), |first: i32| Some(first.min(day)));
             if held == Some(true) {
                 days.insert(i64::from(day));
