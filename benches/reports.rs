@@ -190,10 +190,13 @@ fn log_file(batch: &mut Batch, names: &Names, (day, account): (usize, usize), se
     let taken: Vec<Taken> = (0..sessions)
         .map(|number| {
             let serial = (day * ACCOUNTS + account) * 100_000 + number;
-            let by_key = number % 10 == 0;
+            let by_key = (number + account) % 10 == 0;
             // A third of the keys, and a fifth of the roles, are never used.
-            let which =
-                if by_key { number / 10 % (KEYS * 2 / 3) } else { number % (ROLES * 4 / 5) };
+            let which = if by_key {
+                (number + account) / 10 % (KEYS * 2 / 3)
+            } else {
+                number % (ROLES * 4 / 5)
+            };
             let role = &names.roles[account][which % ROLES];
             let name = format!("run-{}", number % 500);
             Taken {

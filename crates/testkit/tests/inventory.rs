@@ -1,7 +1,5 @@
 //! The inventory that goes with a generated organisation.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_testkit::inventory::Thresholds;

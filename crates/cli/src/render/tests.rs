@@ -452,7 +452,8 @@ fn parquet_reads_back_is_the_same_each_time_and_never_on_a_terminal() {
             ..Heading::default()
         };
         let schema = batch.schema();
-        batches(&piped(Format::Parquet), &heading, &schema, &[batch.clone()], &mut out).unwrap();
+        batches(&piped(Format::Parquet), &heading, &schema, std::slice::from_ref(&batch), &mut out)
+            .unwrap();
         out
     };
     let bytes = write();

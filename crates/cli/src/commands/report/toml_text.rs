@@ -15,9 +15,12 @@ pub(super) struct Document<'a> {
     pub(super) path: &'a Path,
 }
 
+/// Where a table stands, and what it holds.
+pub(super) type Table = (Range<usize>, Vec<Entry>);
+
 impl Document<'_> {
     /// The tables of `[[name]]`; anything else at the top is an error.
-    pub(super) fn tables(&self, name: &str) -> Result<Vec<(Range<usize>, Vec<Entry>)>, Usage> {
+    pub(super) fn tables(&self, name: &str) -> Result<Vec<Table>, Usage> {
         let top = DeTable::parse(self.text).map_err(|error| {
             self.complain(&error.span().unwrap_or(0..0), error.message().trim_end())
         })?;

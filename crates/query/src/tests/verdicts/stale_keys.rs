@@ -218,6 +218,15 @@ fn of_inventories() -> Vec<Expected> {
             },
             "STALE | 300 | medium | [IDLE_TOO_LONG, PARTIAL_LOGS]",
         ),
+    ]);
+    cases.extend(of_snapshots());
+    cases
+}
+
+/// What several snapshots of one account say, and when.
+fn of_snapshots() -> Vec<Expected> {
+    let id = key_id;
+    vec![
         expect(
             "two snapshots",
             {
@@ -270,8 +279,7 @@ fn of_inventories() -> Vec<Expected> {
             },
             rows: Vec::new(),
         },
-    ]);
-    cases
+    ]
 }
 
 /// A credential report has slots and no ids.
