@@ -29,6 +29,7 @@
 --   event_id: event id of the leading record
 --   event_ids: event ids of all records of the act
 -- key: event_id
+-- screen: event_time, caller, role, method, outcome, source
 -- pitfall: A call between two accounts is recorded in both, and a console switch twice more: counting records counts
 --   acts double. And the role owner's record hides the caller's ARN.
 

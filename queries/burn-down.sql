@@ -27,6 +27,7 @@
 --   weeks_left: weeks until no key is active, at the pace of the last four weeks; null where that pace leads nowhere
 --   coverage: accounts read in the week over accounts known by then, 0 to 1
 -- key: week
+-- screen: iso_week, accounts, users, active_keys, stale_keys, root_keys, roles, unused_roles
 -- pitfall: What was then is not what today's inventory says of then: a deleted key is in no later inventory. Only kept snapshots
 --   tell; an account without one in a week counts as it was last seen, and accounts_read says for how many that is so.
 

@@ -26,6 +26,7 @@
 --   note: what is suspicious about the account as a whole
 -- findings: state in (PARTIAL, EXPIRED, NO_EVIDENCE)
 -- key: account_id, aws_region, day
+-- screen: account_id, aws_region, day, state, files, records, rejected, note
 -- pitfall: A region without log files is not a gap: nothing may have happened there. And a trail that records only writes holds
 --   no AssumeRole at all, because AWS counts those as reads; its account then shows roles in use that nobody took.
 

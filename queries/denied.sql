@@ -21,6 +21,7 @@
 --   evidence_event_ids: event ids of the first and the last attempt
 -- findings: all
 -- key: caller, role, error_code, reason
+-- screen: caller, role, reason, attempts, last_seen
 -- pitfall: These are the callers' records only. AWS does not record a denied call in the role owner's account, so that an
 --   attempt from an account whose logs are not here leaves no trace: an empty answer proves nothing about outsiders.
 

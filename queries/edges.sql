@@ -25,6 +25,7 @@
 --   first_seen_is_left_censored: whether the logs begin so shortly before first_seen that the use may well be older
 --   evidence_event_ids: event ids of the first and the last act
 -- key: caller, role, method
+-- screen: caller, role, method, last_seen, assumptions, external
 -- pitfall: The first use in the logs is not the first use: first_seen_is_left_censored says when the logs begin too late to
 --   tell. And acts are not sessions: EC2 is given credentials twice a second, consoles ask again every minute.
 

@@ -30,6 +30,7 @@
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids of the first and the last use
 -- key: access_key_id, account_id, user_name, via, source, agent, in_scope_of
+-- screen: access_key_id, user_name, via, source, agent, services, last_used, calls
 -- pitfall: What a key does in sessions that it opened is signed with other keys: they count here. Data events that no trail records
 --   do not: an empty answer is no proof of silence. And a user agent says what its sender likes.
 

@@ -34,6 +34,7 @@
 --   evidence_event_ids: event ids of its making
 -- findings: state in (LEFT, NONE)
 -- key: kind, account_id, name, access_key_id
+-- screen: owner, state, kind, account_id, name, access_key_id, owner_source
 -- pitfall: Who made a key is often who runs the tool that makes keys. It is a person to ask, not the owner.
 
 WITH user_tags AS (

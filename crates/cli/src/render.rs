@@ -159,6 +159,8 @@ pub(crate) struct Heading {
     pub(crate) verdict_column: Option<String>,
     /// What a Parquet file says about itself, by name.
     pub(crate) facts: Vec<(String, String)>,
+    /// The columns that a screen shows where it has no room for all.
+    pub(crate) screen_columns: Vec<String>,
 }
 
 /// What was written.

@@ -12,7 +12,7 @@ use crate::front_matter::FrontMatter;
 use crate::params::{self, Param};
 use crate::{Findings, QueryError, Rows, Session, Values, findings, parts, suggest};
 
-const KEYS: [&str; 6] = ["title", "question", "with", "pitfall", "findings", "key"];
+const KEYS: [&str; 7] = ["title", "question", "with", "pitfall", "findings", "key", "screen"];
 
 /// A report, as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -35,6 +35,8 @@ pub struct Report {
     pub findings: Option<Findings>,
     /// The columns that tell a row from the others, from one run to the next; empty where it does not say.
     pub key: Vec<String>,
+    /// The columns that come first where a screen has no room for all; empty where it does not say.
+    pub screen: Vec<String>,
     /// The query, with the parts that it shares with others (`with`) at its head.
     pub sql: String,
 }
@@ -79,10 +81,12 @@ impl Report {
         if let Some(column) = findings.as_ref().and_then(Findings::column) {
             known("findings", column)?;
         }
-        let key = findings::names(&value("key"));
-        for column in &key {
-            known("key", column)?;
-        }
+        let listed = |name: &str| {
+            let columns = findings::names(&value(name));
+            columns.iter().try_for_each(|column| known(name, column))?;
+            Ok::<_, QueryError>(columns)
+        };
+        let (key, screen) = (listed("key")?, listed("screen")?);
         Ok(Self {
             name: name.to_owned(),
             file: file.to_owned(),
@@ -93,6 +97,7 @@ impl Report {
             pitfall: value("pitfall"),
             findings,
             key,
+            screen,
             sql: parts::compose(file, &matter)?,
         })
     }

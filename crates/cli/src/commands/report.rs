@@ -185,6 +185,7 @@ impl Run<'_> {
             notes,
             verdict_column: annotator.verdict().map(str::to_owned),
             facts,
+            screen_columns: screen_columns(report),
         }
     }
 
@@ -250,6 +251,15 @@ impl Run<'_> {
         files.insert(0, place.uri_of(&path(format.extension())));
         Ok(files)
     }
+}
+
+/// The report's own, and what a run adds.
+fn screen_columns(report: &Report) -> Vec<String> {
+    if report.screen.is_empty() {
+        return Vec::new();
+    }
+    let added = annotate::EXCEPTION_COLUMNS.into_iter().chain([since::CHANGE]).map(str::to_owned);
+    report.screen.iter().cloned().chain(added).collect()
 }
 
 /// What was asked for, apart from the window, which moves from run to run.

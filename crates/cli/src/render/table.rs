@@ -1,8 +1,9 @@
 //! Aligned columns for people.
 //!
 //! On a terminal the columns are fitted to its width: long cells wrap, up to
-//! [`MAX_CELL_LINES`], and where even that leaves no readable columns, each row becomes a block of
-//! `name  value` lines. In a file nothing is cut or wrapped.
+//! [`MAX_CELL_LINES`]. Where even that leaves no readable columns, only those are shown that the heading
+//! calls the first to look at, and the rest is counted below; without such, or where not even they fit, each
+//! row becomes a block of `name  value` lines. In a file nothing is cut, wrapped or left out.
 
 use std::io::Write;
 
@@ -33,6 +34,10 @@ pub(super) struct Table<W> {
     screen: Screen,
     layout: Layout,
     columns: Vec<Column>,
+    /// Those that a screen without room for all is to show, by position; empty where nobody says.
+    first: Vec<usize>,
+    /// Columns that were left out.
+    hidden: usize,
     rows: Vec<Vec<String>>,
     bytes: usize,
     /// Rows of earlier chunks.
@@ -59,11 +64,14 @@ impl<W: Write> Table<W> {
             name: term::visible(field.name()).into_owned(),
             is_number: cell::is_number(field.data_type()),
         });
+        let place = |name: &String| schema.index_of(name).ok();
         Ok(Self {
             out,
             screen,
             layout: options.layout,
             columns: columns.collect(),
+            first: heading.screen_columns.iter().filter_map(place).collect(),
+            hidden: 0,
             rows: Vec::new(),
             bytes: 0,
             written: 0,
@@ -73,21 +81,27 @@ impl<W: Write> Table<W> {
     fn write_chunk(&mut self) -> anyhow::Result<()> {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
-        match self.fit(&rows) {
-            Some(widths) => self.write_columns(&rows, &widths)?,
-            None => self.write_records(&rows)?,
+        let all: Vec<usize> = (0..self.columns.len()).collect();
+        if let Some(widths) = self.fit(&rows, &all) {
+            self.write_columns(&rows, &all, &widths)?;
+        } else if let Some(widths) = self.fit(&rows, &self.first).filter(|some| !some.is_empty()) {
+            self.hidden = all.len() - self.first.len();
+            let first = self.first.clone();
+            self.write_columns(&rows, &first, &widths)?;
+        } else {
+            self.write_records(&rows)?;
         }
         self.written += rows.len();
         Ok(())
     }
 
-    /// The width of each column, or nothing when the rows are better shown as records.
-    fn fit(&self, rows: &[Vec<String>]) -> Option<Vec<usize>> {
-        let names = self.columns.iter().map(|column| term::width(&column.name));
+    /// The width of each of `columns`, or nothing when the rows are better shown otherwise.
+    fn fit(&self, rows: &[Vec<String>], columns: &[usize]) -> Option<Vec<usize>> {
+        let names = columns.iter().map(|column| term::width(&self.columns[*column].name));
         let mut natural: Vec<_> = names.clone().collect();
         for row in rows {
-            for (widest, value) in natural.iter_mut().zip(row) {
-                *widest = (*widest).max(term::width(value));
+            for (widest, column) in natural.iter_mut().zip(columns) {
+                *widest = (*widest).max(term::width(&row[*column]));
             }
         }
         match (self.layout, self.screen.width) {
@@ -110,30 +124,36 @@ impl<W: Write> Table<W> {
         }
     }
 
-    fn write_columns(&mut self, rows: &[Vec<String>], widths: &[usize]) -> anyhow::Result<()> {
-        let wraps = rows
-            .iter()
-            .any(|row| row.iter().zip(widths).any(|(value, width)| term::width(value) > *width));
+    fn write_columns(
+        &mut self,
+        rows: &[Vec<String>],
+        columns: &[usize],
+        widths: &[usize],
+    ) -> anyhow::Result<()> {
+        let too_wide = |row: &Vec<String>| {
+            columns.iter().zip(widths).any(|(column, width)| term::width(&row[*column]) > *width)
+        };
+        let wraps = rows.iter().any(too_wide);
         let mut table = comfy_table::Table::new();
         table
             .load_style(style(wraps))
             .set_content_arrangement(ContentArrangement::Disabled)
             .set_truncation_indicator("…")
-            .set_header(self.columns.iter().map(|column| Cell::new(&column.name)));
+            .set_header(columns.iter().map(|column| Cell::new(&self.columns[*column].name)));
         for row in rows {
-            let mut row = Row::from(row.iter().map(Cell::new));
+            let mut row = Row::from(columns.iter().map(|column| Cell::new(&row[*column])));
             row.max_height(MAX_CELL_LINES);
             table.add_row(row);
         }
         let last = widths.len().saturating_sub(1);
-        for (index, (width, column)) in widths.iter().zip(&self.columns).enumerate() {
+        for (index, (width, column)) in widths.iter().zip(columns).enumerate() {
             let gap = if index == last { 0 } else { u16::try_from(GAP)? };
             let total = u16::try_from(*width)?.saturating_add(gap);
             if let Some(shown) = table.column_mut(index) {
                 shown
                     .set_padding((0, gap))
                     .set_constraint(ColumnConstraint::Absolute(Width::Fixed(total)));
-                if column.is_number {
+                if self.columns[*column].is_number {
                     shown.set_cell_alignment(CellAlignment::Right);
                 }
             }
@@ -202,6 +222,14 @@ impl<W: Write> Sink for Table<W> {
         // The header of an empty table still says which columns there are.
         if !self.columns.is_empty() && (self.written == 0 || !self.rows.is_empty()) {
             self.write_chunk()?;
+        }
+        if self.hidden > 0 {
+            let columns = if self.hidden == 1 { "column" } else { "columns" };
+            let words = format!(
+                "{} more {columns} have no room here: --format csv, json or html has them all",
+                self.hidden
+            );
+            writeln!(self.out, "\n{}", self.screen.paint(Ink::Dim, &words))?;
         }
         Ok(self.out.flush()?)
     }

@@ -353,6 +353,26 @@ fn a_terminal_gets_columns_that_fit_and_a_file_gets_all() {
     assert!(text.lines().any(|line| line.contains(arn) && line.contains(agent)));
 }
 
+/// Where there is room for all, all are shown; where there is none for the first either, each row is a block.
+#[test]
+fn a_screen_without_room_for_all_columns_shows_the_first_to_look_at() {
+    let heading = Heading {
+        screen_columns: ["calls", "role", "not_there"].map(str::to_owned).to_vec(),
+        ..Heading::default()
+    };
+    let shown = |width| render_with(&on_terminal(Format::Table, width), &heading, &every_kind());
+    let narrow = shown(40);
+    let first = narrow.lines().next().unwrap();
+    assert_eq!(first.split_whitespace().collect::<Vec<_>>(), ["calls", "role"]);
+    assert!(narrow.contains("5 more columns have no room here"), "{narrow}");
+    let wide = shown(200);
+    assert!(wide.contains("tags") && !wide.contains("more column"), "{wide}");
+    let blocks = shown(12);
+    assert!(blocks.contains("── 1 ──") && blocks.contains("tags"), "{blocks}");
+    let piped = render_with(&piped(Format::Table), &heading, &every_kind());
+    assert!(piped.contains("tags") && !piped.contains("more column"), "{piped}");
+}
+
 #[test]
 fn a_huge_cell_in_a_file_pads_nothing_and_loses_nothing() {
     let huge = "x".repeat(70_000);
