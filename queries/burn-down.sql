@@ -25,7 +25,7 @@
 --   federated_roles: roles whose trust names an OIDC provider or SAML provider
 --   active_keys_change: active keys more than the week before; negative is progress
 --   weeks_left: weeks until no key is active, at the pace of the last four weeks; null where that pace leads nowhere
---   coverage: accounts read in the week over accounts known by then, 0 to 1
+--   share_read: accounts read in the week over accounts known by then, 0 to 1
 -- key: week
 -- screen: iso_week, accounts, users, active_keys, stale_keys, root_keys, roles, unused_roles
 -- pitfall: What was then is not what today's inventory says of then: a deleted key is in no later inventory. Only kept snapshots
@@ -34,7 +34,7 @@
 WITH snapshots AS (
     SELECT account_id, snapshot_id, snapshot_time, unnest(parts) AS part
     FROM iam_snapshots
-    WHERE snapshot_time < least($to, $as_of) AND ($account IS NULL OR account_id = $account)
+    WHERE snapshot_time <= least($to, $as_of) AND ($account IS NULL OR account_id = $account)
 ),
 subjects AS (
     SELECT account_id, snapshot_id, snapshot_time, part
@@ -198,6 +198,6 @@ SELECT
     federated_roles,
     active_keys_change,
     CASE WHEN keys_gone_a_week > 0 THEN arrow_cast(ceil(active_keys / keys_gone_a_week), 'Int64') END AS weeks_left,
-    round(accounts_read / greatest(1.0, accounts), 3) AS coverage
+    round(accounts_read / greatest(1.0, accounts), 3) AS share_read
 FROM paced
 ORDER BY week

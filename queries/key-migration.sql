@@ -23,7 +23,8 @@
 --   status: Active, Inactive or Expired
 --   replacement: role that the callers could take, by what they do already; create where none is seen
 --   replacement_kinds: kinds of role that fit the callers; hints, since user agents are the callers' choice
---   candidate_roles: roles that the same callers use without the key, and on how many of the last soak_days; a hint: a caller is
+--   candidate_roles: roles that the same callers use without the key, for at least half of its kinds of call, and on how many
+--     of the last soak_days; a hint: a caller is
 --     known by its program and address
 --   fit: share of the key's kinds of call that the replacement was seen to make, 0 to 1; an estimate: its policies are not read
 --   callers: callers of the key in the window
@@ -37,7 +38,7 @@
 --   iam_last_used_service: service of that use
 --   ct_last_used: last record in the logs, those of sessions that it opened included
 --   days_idle: whole days since the later of created and last_used
---   deactivated: when it was made inactive, where the logs or the credential report tell
+--   deactivated: when it was made inactive, where the logs tell; nothing else does
 --   next_step: what to do next
 --   next_command: the command for it
 --   undo: how to take that back
@@ -222,6 +223,26 @@ workloads AS (
         AND coalesce(source, '') NOT LIKE 'AWS Internal%'
     GROUP BY 1, 2, 3, 4
 ),
+-- A role that other callers behind the same address use does other things.
+fitting AS (
+    SELECT role_use.source, role_use.agent, role_use.role_arn, role_use.role_days, met.access_key_id, met.fit
+    FROM role_use
+    JOIN (
+        SELECT
+            pairs.access_key_id,
+            pairs.role_arn,
+            coalesce(array_length(array_intersect(actions, role_actions)), 0)
+                / arrow_cast(array_length(actions), 'Float64') AS fit
+        FROM (
+            SELECT DISTINCT access_key_id, role_arn
+            FROM workloads
+            JOIN role_use ON workloads.source = role_use.source AND workloads.agent = role_use.agent
+        ) AS pairs
+        JOIN key_acts ON pairs.access_key_id = key_acts.access_key_id
+        JOIN role_actions ON pairs.role_arn = role_actions.role_arn
+    ) AS met ON role_use.role_arn = met.role_arn
+    WHERE fit >= 0.5
+),
 matched AS (
     SELECT
         workloads.access_key_id,
@@ -229,8 +250,9 @@ matched AS (
         workloads.agent,
         workloads.in_scope_of,
         max(workloads.last_used) AS last_used,
-        max(role_days) AS role_days,
-        first_value(role_use.role_arn ORDER BY role_days DESC NULLS LAST, role_use.role_arn) AS best_role,
+        max(fit) AS best_fit,
+        first_value(role_days ORDER BY fit DESC NULLS LAST, role_days DESC, role_use.role_arn) AS role_days,
+        first_value(role_use.role_arn ORDER BY fit DESC NULLS LAST, role_days DESC, role_use.role_arn) AS best_role,
         array_sort(array_agg(concat(role_use.role_arn, ' (', role_days, ' of ', $soak_days, ' days)'))
             FILTER (WHERE role_use.role_arn IS NOT NULL)) AS candidates,
         -- The first that fits stands; a role in use tells more than a user agent.
@@ -251,7 +273,10 @@ matched AS (
             END
         )) AS kind
     FROM workloads
-    LEFT JOIN role_use ON workloads.source = role_use.source AND workloads.agent = role_use.agent
+    LEFT JOIN fitting AS role_use
+        ON workloads.access_key_id = role_use.access_key_id
+        AND workloads.source = role_use.source
+        AND workloads.agent = role_use.agent
     LEFT JOIN web_roles ON role_use.role_arn = web_roles.role_arn
     GROUP BY workloads.access_key_id, workloads.source, workloads.agent, workloads.in_scope_of
 ),
@@ -275,7 +300,7 @@ callers AS (
         sum(CASE WHEN kind IS NULL THEN 1 ELSE 0 END) AS callers_unclassified,
         array_sort(array_agg(DISTINCT kind) FILTER (WHERE kind IS NOT NULL)) AS kinds,
         array_sort(array_distinct(flatten(array_agg(candidates) FILTER (WHERE candidates IS NOT NULL)))) AS candidates,
-        last_value(best_role ORDER BY role_days, best_role) FILTER (WHERE best_role IS NOT NULL) AS best_role,
+        last_value(best_role ORDER BY best_fit, role_days, best_role) FILTER (WHERE best_role IS NOT NULL) AS best_role,
         array_sort(array_agg(CASE
             WHEN role_days IS NULL THEN concat(caller, ' (key only)')
             ELSE concat(caller, ' (also ', best_role, ' on ', role_days, ' of ', $soak_days, ' days)')
@@ -301,7 +326,6 @@ facts AS (
         callers.callers_moved,
         live.live_children,
         live.live_until,
-        CASE WHEN keys.status IN ('Inactive', 'Expired') THEN keys.status_changed END AS deactivated,
         inventory_age_days > $max_inventory_days
             OR days_between(iam_last_used_as_of, $as_of) > $max_inventory_days AS inventory_is_old,
         last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use
@@ -321,7 +345,8 @@ judged AS (
             WHEN NOT has_key OR NOT in_inventory THEN 'UNKNOWN'
             WHEN inventory_is_old THEN 'UNKNOWN'
             WHEN NOT iam_last_used_known AND NOT in_use THEN 'UNKNOWN'
-            WHEN deactivated IS NOT NULL
+            WHEN status IN ('Inactive', 'Expired')
+                AND deactivated IS NOT NULL
                 AND iam_last_used_known
                 AND days_between(deactivated, $as_of) >= $soak_days
                 AND (last_used IS NULL OR days_between(last_used, deactivated) > $threshold_days) THEN 'RETIRE_NOW'

@@ -102,6 +102,14 @@ key_inventory AS (
         AND iam_access_keys.account_id = inventory_then.account_id
         AND inventory_then.part = 'access_keys'
 ),
+-- What a snapshot saw active was not inactive since a record before it.
+key_seen_active AS (
+    SELECT access_key_id, max(iam_access_keys.snapshot_time) AS seen_active
+    FROM iam_access_keys
+    LEFT SEMI JOIN iam_snapshots ON iam_access_keys.snapshot_id = iam_snapshots.snapshot_id
+    WHERE status = 'Active' AND access_key_id IS NOT NULL AND iam_access_keys.snapshot_time <= $as_of
+    GROUP BY access_key_id
+),
 key_facts AS (
     SELECT
         coalesce(kept.account_id, logged.account_id) AS account_id,
@@ -118,7 +126,12 @@ key_facts AS (
                 THEN coalesce(logged.status, kept.status)
             ELSE kept.status
         END AS status,
-        coalesce(logged.status_changed, CASE WHEN kept.status = 'Inactive' THEN kept.last_rotated END) AS status_changed,
+        -- Only the logs tell when. The report's last_rotated does not: it is the day of creation where nothing was changed,
+        -- or where the change is younger than the report; and a record of the creation is no deactivation.
+        CASE
+            WHEN logged.status = 'Inactive' AND (seen_active IS NULL OR logged.status_changed > seen_active)
+                THEN logged.status_changed
+        END AS deactivated,
         coalesce(kept.created, logged.created, kept.last_rotated) AS created,
         logged.created_by,
         kept.last_used AS iam_last_used,
@@ -137,6 +150,7 @@ key_facts AS (
         logged.change_event_id
     FROM key_inventory AS kept
     FULL JOIN key_logs AS logged ON kept.access_key_id = logged.access_key_id
+    LEFT JOIN key_seen_active ON coalesce(kept.access_key_id, logged.access_key_id) = key_seen_active.access_key_id
 ),
 key_neighbours AS (
     SELECT

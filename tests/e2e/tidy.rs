@@ -219,6 +219,7 @@ fn every_module_says_what_it_is_for() {
 fn every_query_has_front_matter() {
     let required = |name: &str| match name.strip_prefix("queries/").unwrap() {
         view if view.starts_with("views/steps/") => vec!["title", "comment"],
+        part if part.starts_with("parts/") => vec!["title", "comment"],
         view if view.starts_with("views/") => vec!["title", "comment", "columns"],
         _report => vec!["title", "question", "params", "columns", "pitfall"],
     };

@@ -133,6 +133,20 @@ fn inactive() -> Vec<Expected> {
             }),
             "RETIRE_AFTER_SOAK |  | [INACTIVE, DEACTIVATION_TIME_UNKNOWN]",
         ),
+        // The credential report's last_rotated is the day of creation here, and the logs show only that.
+        (
+            "made long ago, off since when",
+            {
+                let name = "made long ago, off since when";
+                let case = with_key(known(name), name, |key| {
+                    let key = key.number("last_rotated", at(&ago(400)));
+                    by_iam(key.text("status", "Inactive"), 300, "ec2")
+                });
+                let change = case.key_change("CreateAccessKey", "ci", &key_id(name), 400);
+                case.add("iam_changes", change)
+            },
+            "RETIRE_AFTER_SOAK |  | [INACTIVE, DEACTIVATION_TIME_UNKNOWN]",
+        ),
     ]
 }
 

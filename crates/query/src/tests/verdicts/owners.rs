@@ -129,7 +129,7 @@ async fn each_week_counts_what_its_snapshots_hold() {
         .rows("iam_roles", roles)
         .rows("iam_trust_statements", [trust]);
     let columns = "week iso_week accounts accounts_read users users_without_keys active_keys inactive_keys \
-                   stale_keys roles unused_roles federated_roles active_keys_change coverage";
+                   stale_keys roles unused_roles federated_roles active_keys_change share_read";
     assert_eq!(
         run(&lake, "burn-down", &[AS_OF], columns).await,
         "2026-06-15 | 2026-W25 | 2 | 2 | 4 | 1 | 4 | 0 | 0 | 0 | 0 | 0 |  | 1.0\n\
