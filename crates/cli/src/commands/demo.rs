@@ -160,7 +160,7 @@ pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<
     )?;
     let session = context.session().await?;
     answer(&context, &session, &mut out).await?;
-    point(&context, &session, (&lake, inventory.as_of), &mut out).await?;
+    point(&context, &session, (&lake, inventory.as_of, spec.days), &mut out).await?;
     out.flush()?;
     Ok(Exit::Done)
 }
@@ -220,7 +220,7 @@ async fn counts(session: &Session) -> anyhow::Result<[u64; 4]> {
 async fn point(
     context: &Context,
     session: &Session,
-    (lake, as_of): (&Path, i64),
+    (lake, as_of, days): (&Path, i64, u32),
     out: &mut (impl Write + Send),
 ) -> anyhow::Result<()> {
     let mut commands = Vec::new();
@@ -232,7 +232,7 @@ async fn point(
     // Ages and windows count from the last day of the logs, not from today.
     let as_of = clock::format_rfc3339(as_of);
     for (report, about) in VERDICTS {
-        commands.push((format!("report {report} --as-of {as_of}"), about));
+        commands.push((format!("report {report} --as-of {as_of} --days {days}"), about));
     }
     commands.push(("report edges".to_owned(), "which principals use which roles"));
     commands.push(("report denied".to_owned(), "who failed to take what"));
