@@ -181,10 +181,8 @@ fn count(batch: &RecordBatch, column: usize, row: usize) -> Option<u64> {
 }
 
 fn text(batch: &RecordBatch, column: usize, row: usize) -> String {
-    let values = batch.column(column);
-    let value = values.as_string_view_opt().map(|texts| texts.value(row));
-    let value = value.or_else(|| values.as_string_opt::<i32>().map(|texts| texts.value(row)));
-    value.unwrap_or_default().to_owned()
+    let texts = batch.column(column).as_string_opt::<i32>();
+    texts.map(|texts| texts.value(row)).unwrap_or_default().to_owned()
 }
 
 async fn ledger_totals(context: &SessionContext, report: &mut CheckReport) -> Result<()> {

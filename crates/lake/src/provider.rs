@@ -297,7 +297,7 @@ fn column_statistics<'a>(
     {
         // Ours are exact, but another program that compacts the lake may cut long texts.
         let precise = |value| match data_type {
-            DataType::Utf8 | DataType::Utf8View => Precision::Inexact(value),
+            DataType::Utf8 => Precision::Inexact(value),
             _ => Precision::Exact(value),
         };
         statistics.min_value = precise(low);

@@ -238,7 +238,7 @@ pub(crate) async fn assert_holds<'a>(lake: &Lake, samples: impl IntoIterator<Ite
     for (sql, expected) in held.into_iter().zip(expected) {
         let mut found = BTreeMap::new();
         for batch in session.sql(sql).await.unwrap().collect().await.unwrap() {
-            let names = batch.column(0).as_string_view();
+            let names = batch.column(0).as_string::<i32>();
             let counts = batch.column(1).as_primitive::<Int64Type>();
             for row in 0..batch.num_rows() {
                 found.insert(names.value(row).to_owned(), counts.value(row));
