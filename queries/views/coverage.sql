@@ -22,6 +22,7 @@
 --     then of deliveries, not of events
 --   expired: whether rows of that day may be gone because they were not to be kept longer (maintain --keep-days): the
 --     log files are known, what they held is not
+--   held: whether every log file of that day was read to its end and its rows are kept
 
 WITH told AS (
     SELECT
@@ -58,6 +59,8 @@ SELECT
     max(to_unixtime(delivered_at) - to_unixtime(first_event_time)) AS max_delivery_lag_seconds,
     array_sort(array_agg(DISTINCT coalesce(trail_prefix, ''))) AS trail_prefixes,
     count(DISTINCT concat_ws('/', bucket, trail_prefix)) > 1 AS several_trails,
-    coalesce(day < (SELECT expired_before FROM retention), false) AS expired
+    coalesce(day < (SELECT expired_before FROM retention), false) AS expired,
+    count(*) = sum(CASE WHEN status = 'complete' THEN 1 ELSE 0 END)
+        AND NOT coalesce(day < (SELECT expired_before FROM retention), false) AS held
 FROM files
 GROUP BY account_id, aws_region, day

@@ -373,6 +373,7 @@ impl<'a> Known<'a> {
             set(&mut row, "refused_files", 0);
             set(&mut row, "pending_files", 0);
             set(&mut row, "expired", false);
+            set(&mut row, "held", true);
             row
         });
         Expected {

@@ -1,7 +1,8 @@
 //! How much of what a report looks at the logs hold: days of accounts held, out of days of accounts asked for.
 //!
-//! A day of an account is held when a log file of it was delivered, none was refused or left unread, and its
-//! rows have not expired. An account that only the inventory knows is asked for too. It says nothing of regions, and nothing of what the trail does not record: `report coverage` has both.
+//! A day of an account is held when log files of it were delivered and all of them are held, as the view
+//! `coverage` says. An account that only the inventory knows is asked for too. It says nothing of regions, and
+//! nothing of what the trail does not record: `report coverage` has both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,7 @@ const DAYS: &str = "
     SELECT
         arrow_cast(account_id, 'Utf8') AS account_id,
         day,
-        sum(files) > 0 AND sum(refused_files) = 0 AND sum(pending_files) = 0 AND NOT bool_or(expired) AS held
+        bool_and(held) AS held
     FROM coverage
     WHERE account_id IS NOT NULL
         AND day IS NOT NULL
@@ -38,7 +39,8 @@ const DAYS: &str = "
     WHERE $account IS NULL OR account_id = $account
     ORDER BY account_id, day";
 
-/// Looks into the views `coverage` and `inventory`. With `account` only that one is asked for, whether the lake knows it or not.
+/// Looks into the views `coverage` and `inventory`. With `account` only that one is asked for, whether the lake
+/// knows it or not.
 pub(super) async fn held(
     session: &Session,
     window: Window,

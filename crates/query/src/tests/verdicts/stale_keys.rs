@@ -366,3 +366,25 @@ async fn every_edge_case_has_its_row() {
         assert_eq!(found, rows, "{name}");
     }
 }
+
+/// The ledger knows log files whose rows are gone, or that could not be read: they vouch for nothing.
+#[tokio::test]
+async fn regression_days_that_are_not_held_are_no_coverage() {
+    let refused = |case: Case| {
+        let row = Row::default()
+            .text("log_file", "refused.json.gz")
+            .number("delivered_date", at(&ago(1)) / super::DAY)
+            .text("account_id", case.account.clone())
+            .text("aws_region", "us-east-1")
+            .text("status", "refused");
+        case.add("log_files", row)
+    };
+    let coverage = |lake| async move {
+        run(&lake, "stale-keys", &[("as_of", "2026-07-01T00:00:00Z"), ("days", "4")], "coverage")
+            .await
+    };
+    let four_days = || one_key("idle", |key| by_iam(key, 300, "ec2"), &[]);
+    assert_eq!(coverage(lake([four_days()])).await, "1.0");
+    assert_eq!(coverage(lake([refused(four_days())])).await, "0.75");
+    assert_eq!(coverage(lake([four_days()]).expired_before(&ago(2))).await, "0.5");
+}
