@@ -1,6 +1,6 @@
 -- title: Owners
 -- question: Whom do I ask about each key and role?
--- with: keys
+-- with: keys, directory
 -- params:
 --   as_of: timestamp = now; the answer's "now": inventory and logs as they were then; to counts from it
 --   days: integer = 90; the window before to over which coverage is counted
@@ -156,27 +156,6 @@ owned AS (
         AND things.account_id = owner_tags.account_id
         AND things.name = owner_tags.name
         AND coalesce(things.access_key_id, '') = owner_tags.key_id
-),
-directory AS (
-    SELECT
-        handle,
-        max(name) AS directory_name,
-        max(email) AS directory_email,
-        bool_or(is_active) AS directory_active
-    FROM (
-        SELECT
-            unnest(make_array(lower(user_name), lower(email))) AS handle,
-            coalesce(display_name, user_name) AS name,
-            email,
-            coalesce(active, true) AS is_active
-        FROM identity_store_users
-        JOIN inventory_then
-            ON identity_store_users.snapshot_id = inventory_then.snapshot_id
-            AND identity_store_users.account_id = inventory_then.account_id
-            AND inventory_then.part = 'identity_store'
-    ) AS people
-    WHERE handle IS NOT NULL
-    GROUP BY handle
 ),
 judged AS (
     SELECT

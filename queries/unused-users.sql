@@ -1,6 +1,6 @@
 -- title: Unused users
 -- question: Which IAM users, passwords and root keys can go, and whose owner has left?
--- with: keys
+-- with: keys, directory
 -- params:
 --   as_of: timestamp = now; the answer's "now": inventory, logs and ages as they were then; to counts from it
 --   days: integer = 90; the window before to over which coverage is counted; older uses count as uses too
@@ -99,19 +99,6 @@ user_keys AS (
     WHERE has_key
     GROUP BY account_id, user_name
 ),
-directory AS (
-    SELECT handle, bool_or(coalesce(active, true)) AS active
-    FROM (
-        SELECT unnest(make_array(lower(user_name), lower(email))) AS handle, active
-        FROM identity_store_users
-        JOIN inventory_then
-            ON identity_store_users.snapshot_id = inventory_then.snapshot_id
-            AND identity_store_users.account_id = inventory_then.account_id
-            AND inventory_then.part = 'identity_store'
-    ) AS people
-    WHERE handle IS NOT NULL
-    GROUP BY handle
-),
 user_handles AS (
     SELECT account_id, user_name, lower(user_name) AS handle
     FROM user_inventory
@@ -125,8 +112,8 @@ leavers AS (
         account_id,
         user_name,
         CASE
-            WHEN bool_or(directory.active) THEN NULL
-            WHEN bool_or(NOT directory.active) THEN 'inactive'
+            WHEN bool_or(directory_active) THEN NULL
+            WHEN bool_or(NOT directory_active) THEN 'inactive'
             -- Somebody of an address that the directory keeps should be in it.
             WHEN bool_or(domains.domain IS NOT NULL) THEN 'absent'
         END AS leaver
