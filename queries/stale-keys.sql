@@ -97,13 +97,7 @@ explained AS (
                 WHEN 'INACTIVE' THEN 'INACTIVE'
             END,
             CASE WHEN is_root THEN 'ROOT_KEY' END,
-            CASE
-                WHEN inventory_is_later THEN 'INVENTORY_LATER_THAN_AS_OF'
-                WHEN snapshot_time IS NULL THEN 'NO_INVENTORY'
-                WHEN may_be_a_slot THEN 'KEY_ID_UNKNOWN'
-                WHEN has_key AND NOT in_inventory THEN 'NOT_IN_INVENTORY'
-                WHEN access_key_id IS NULL THEN 'KEY_ID_UNKNOWN'
-            END,
+            inventory_gap,
             CASE WHEN matched_by = 'ambiguous' THEN 'SLOT_AMBIGUOUS' END,
             CASE WHEN inventory_is_old THEN 'STALE_INVENTORY' END,
             CASE WHEN in_inventory AND NOT iam_last_used_known THEN 'NO_IAM_LAST_USED' END,

@@ -213,7 +213,14 @@ keys AS (
         days_between(greatest(key_rows.created, key_rows.iam_last_used, key_rows.ct_last_used), $as_of) AS days_idle,
         coalesce(held.coverage, 0.0) AS coverage,
         held.held_from,
-        inventory_later.account_id IS NOT NULL AS inventory_is_later,
+        -- What the inventory leaves open about the key, as a reason code.
+        CASE
+            WHEN inventory_later.account_id IS NOT NULL THEN 'INVENTORY_LATER_THAN_AS_OF'
+            WHEN key_snapshots.snapshot_time IS NULL THEN 'NO_INVENTORY'
+            WHEN key_rows.may_be_a_slot THEN 'KEY_ID_UNKNOWN'
+            WHEN key_rows.has_key AND NOT key_rows.in_inventory THEN 'NOT_IN_INVENTORY'
+            WHEN key_rows.access_key_id IS NULL THEN 'KEY_ID_UNKNOWN'
+        END AS inventory_gap,
         -- IAM keeps the last use to a quarter of an hour, and hears of it late.
         coalesce(
             key_rows.iam_last_used > coalesce(
