@@ -7,6 +7,8 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on ends")]
 
+mod resident;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -143,18 +145,11 @@ async fn open(at: &str, files: usize) {
     let mut writer =
         lake.writer(WriterOptions { preload, ..WriterOptions::default() }).await.unwrap();
     let seconds = started.elapsed().as_secs_f64();
-    println!("{seconds} {}", most_resident());
+    println!("{seconds} {}", resident::most());
     for number in (0..files).step_by(files.div_ceil(1_000)) {
         let known = writer.membership(&id(number, files)).await.unwrap();
         assert!(matches!(known, Membership::Complete { .. }), "{number}: {known:?}");
     }
     let other = LogFileId { log_file: "other".to_owned(), delivered_date: Some(FIRST_DAY) };
     assert_eq!(writer.membership(&other).await.unwrap(), Membership::Unknown);
-}
-
-/// The most memory that this process had, in MiB; 0 where the system does not say.
-fn most_resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) / 1_024
 }

@@ -7,6 +7,8 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on ends")]
 
+mod resident;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -95,7 +97,7 @@ async fn report(lake: &str, name: &str) {
     let report = reports.get(name).unwrap();
     let rows = session.report(report, &BTreeMap::new(), END).await.unwrap();
     let found: usize = rows.collect().await.unwrap().iter().map(|batch| batch.num_rows()).sum();
-    println!("{} {} {found}", started.elapsed().as_secs_f64(), most_resident());
+    println!("{} {} {found}", started.elapsed().as_secs_f64(), resident::most());
 }
 
 /// What the rows name, made once.
@@ -409,11 +411,4 @@ fn inventory(names: &Names, account: usize) -> Inventory {
             .collect(),
         ..Inventory::default()
     }
-}
-
-/// The most memory that this process had, in MiB; 0 where the system does not say.
-fn most_resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) / 1_024
 }
