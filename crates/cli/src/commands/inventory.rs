@@ -11,7 +11,7 @@ use arrow::array::{
 };
 use rolecall_ingest::doctor::Sight;
 use rolecall_inventory::{
-    Facts, Problem, Rejected, Request, read_accounts, read_folder, snapshots,
+    Facts, Folder, Problem, Rejected, Request, read_accounts, read_folder, snapshots,
 };
 use rolecall_lake::Inventory;
 
@@ -66,11 +66,18 @@ pub(crate) struct Kept {
 
 /// Reads a folder as of `at`, in microseconds, and keeps it in the lake.
 pub(crate) async fn keep_folder(context: &Context, folder: &Path, at: i64) -> anyhow::Result<Kept> {
-    let of = folder.to_owned();
-    let read = tokio::task::spawn_blocking(move || read_folder(&of)).await.context("read files")?;
-    let (facts, rejected) = (read.facts, read.rejected);
-    let gathered = Gathered { facts, source: "files", at, rejected, trails: Vec::new() };
+    let gathered = of_files(read(folder).await?, at);
     keep(context, gathered, clock::now_micros()).await
+}
+
+async fn read(folder: &Path) -> anyhow::Result<Folder> {
+    let folder = folder.to_owned();
+    tokio::task::spawn_blocking(move || read_folder(&folder)).await.context("read files")
+}
+
+fn of_files(read: Folder, at: i64) -> Gathered {
+    let Folder { facts, rejected, .. } = read;
+    Gathered { facts, source: "files", at, rejected, trails: Vec::new() }
 }
 
 async fn keep(context: &Context, gathered: Gathered, now: i64) -> anyhow::Result<Kept> {
@@ -101,8 +108,7 @@ async fn from_folder(
     if !folder.is_dir() {
         return Err(Usage::new(format!("--from {}: no such folder", folder.display())).into());
     }
-    let of = folder.to_owned();
-    let read = tokio::task::spawn_blocking(move || read_folder(&of)).await.context("read files")?;
+    let read = read(folder).await?;
     let at = match (given, read.newest) {
         // The whole day, but for what is still to come of it.
         (Some(GivenTime::Day(start)), _) if start <= now => GivenTime::Day(start).end().min(now),
@@ -123,8 +129,7 @@ async fn from_folder(
         let words = format!("--snapshot-time: {} is in the future", clock::format_time(at));
         return Err(Usage::new(words).into());
     }
-    let (facts, rejected) = (read.facts, read.rejected);
-    Ok(Gathered { facts, source: "files", at, rejected, trails: Vec::new() })
+    Ok(of_files(read, at))
 }
 
 async fn from_aws(args: &args::Inventory) -> anyhow::Result<Gathered> {
