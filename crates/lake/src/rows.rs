@@ -230,11 +230,6 @@ impl Batch {
         self.files.len()
     }
 
-    /// Whether there is nothing to commit.
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
-    }
-
     /// Whether another file would make the batch too large to commit.
     pub fn is_full(&self) -> bool {
         self.files.len() >= Self::MAX_FILES
