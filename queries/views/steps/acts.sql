@@ -9,25 +9,22 @@ WITH copies AS (
         event_source = 'signin.amazonaws.com' AND event_name = 'SwitchRole' AS is_switch
     FROM current_events
 ),
-ranked AS (
+told AS (
     SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY act_key, event_name
-            ORDER BY
-                caller_arn IS NULL, coalesce(masked, false), event_time, event_id, recipient_account_id,
-                log_file, record_index
-        ) AS place,
-        count(*) OVER (PARTITION BY act_key, event_name) AS record_copies,
-        array_agg(event_id) OVER (PARTITION BY act_key, event_name) AS copy_event_ids,
-        array_agg(recipient_account_id) FILTER (WHERE recipient_account_id IS NOT NULL)
-            OVER (PARTITION BY act_key, event_name) AS copy_recipients,
-        bool_or(masked) OVER (PARTITION BY act_key, event_name) AS some_copy_masked
+        first_value(position ORDER BY
+            caller_arn IS NULL, coalesce(masked, false), event_time, event_id, recipient_account_id, position
+        ) AS leading_position,
+        count(*) AS record_copies,
+        array_agg(event_id) AS copy_event_ids,
+        array_agg(recipient_account_id) FILTER (WHERE recipient_account_id IS NOT NULL) AS copy_recipients,
+        bool_or(masked) AS some_copy_masked
     FROM copies
+    GROUP BY act_key, event_name
 ),
 leading AS (
     SELECT
-        ranked.*,
+        copies.*,
+        told.* EXCEPT (leading_position),
         pair.switch_event_id AS pair_event_id,
         pair.switch_event_id IS NOT NULL AS paired,
         pair.switch_from AS pair_from,
@@ -36,13 +33,13 @@ leading AS (
         pair.mfa AS pair_mfa,
         pair.recipient_account_id AS pair_recipient,
         known.arn AS known_arn
-    FROM ranked
-    LEFT ANTI JOIN switch_pairs AS gone ON ranked.is_switch AND ranked.act_key = gone.switch_key
+    FROM told
+    JOIN copies ON told.leading_position = copies.position
+    LEFT ANTI JOIN switch_pairs AS gone ON copies.is_switch AND copies.act_key = gone.switch_key
     LEFT JOIN switch_pairs AS pair
-        ON ranked.act_key = pair.assume_key AND ranked.event_name = pair.assume_event_name
+        ON copies.act_key = pair.assume_key AND copies.event_name = pair.assume_event_name
     LEFT JOIN known_principals AS known
-        ON ranked.masked AND split_part(ranked.caller_principal_id, ':', 1) = known.unique_id
-    WHERE ranked.place = 1
+        ON copies.masked AND split_part(copies.caller_principal_id, ':', 1) = known.unique_id
 ),
 -- A switch logs the new session as its caller; the person stands in SwitchFrom.
 named AS (
