@@ -5,6 +5,7 @@ mod emulator;
 mod faults;
 mod http;
 mod lake;
+pub(crate) mod mmdb;
 mod organization;
 mod process;
 mod queue;
