@@ -37,6 +37,7 @@
 --   sessions_service: by AWS services for what runs in them
 --   sessions_role: from the session of another role
 --   sessions_user: by IAM users, and so with keys or passwords
+--   sessions_unknown: from other accounts, whose own records are not held, and what is left
 --   share_read: accounts read in the week over accounts known by then, 0 to 1
 --   share_held: days of accounts in the week of which all log files are held, over those of all accounts in the logs, 0 to 1
 -- key: week
@@ -60,39 +61,49 @@ subjects AS (
     FROM snapshots
     WHERE part = 'credential_report'
 ),
-acts AS (
-    SELECT DISTINCT
+-- Read from the records themselves: the two of a call between accounts, those that were delivered twice, and those of renewed
+-- credentials all fall together in a session's name and hour, and putting acts together would take long.
+taken AS (
+    SELECT
         date_trunc('week', event_time) AS week,
         date_trunc('hour', event_time) AS hour,
-        coalesce(role, target_principal) AS role,
+        role_account_id,
+        role_name,
         session_name,
-        CASE
-            WHEN method = 'web_identity' THEN 'oidc'
-            WHEN method = 'saml' AND role_name LIKE 'AWSReservedSSO\_%' THEN 'identity_center'
-            WHEN method IN ('saml', 'roles_anywhere', 'service') THEN method
-            -- A console switch, as AssumeRole, is one of a user or of a role.
-            WHEN caller_type = 'AssumedRole' OR method = 'chained_role' THEN 'role'
-            WHEN caller_type = 'IAMUser' THEN 'user'
-        END AS method
-    FROM assumptions
+        min(CASE
+            WHEN event_name = 'AssumeRoleWithWebIdentity' THEN 'a oidc'
+            WHEN event_name = 'AssumeRoleWithSAML' AND role_name LIKE 'AWSReservedSSO\_%' THEN 'b identity_center'
+            WHEN event_name = 'AssumeRoleWithSAML' THEN 'c saml'
+            WHEN event_name = 'CreateSession' THEN 'd roles_anywhere'
+            WHEN caller_type = 'AWSService' THEN 'e service'
+            WHEN caller_type = 'AssumedRole' THEN 'f role'
+            WHEN caller_type = 'IAMUser' THEN 'g user'
+            -- The role owner's record of a call from another account does not say whose it was.
+            ELSE 'h unknown'
+        END) AS method
+    FROM credential_events
     WHERE outcome = 'success'
+        AND event_name IN ('AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoleForPodIdentity', 'CreateSession')
+        AND role_name IS NOT NULL
         AND event_time >= date_trunc('week', $from)
         AND event_time < least($to, $as_of)
         AND ($account IS NULL OR role_account_id = $account)
         AND role_is(role_account_id, role_name, $role)
+    GROUP BY 1, 2, 3, 4, 5
 ),
 act_counts AS (
     SELECT
         week,
         count(*) AS sessions,
-        sum(CASE WHEN method = 'oidc' THEN 1 ELSE 0 END) AS sessions_oidc,
-        sum(CASE WHEN method = 'identity_center' THEN 1 ELSE 0 END) AS sessions_identity_center,
-        sum(CASE WHEN method = 'saml' THEN 1 ELSE 0 END) AS sessions_saml,
-        sum(CASE WHEN method = 'roles_anywhere' THEN 1 ELSE 0 END) AS sessions_roles_anywhere,
-        sum(CASE WHEN method = 'service' THEN 1 ELSE 0 END) AS sessions_service,
-        sum(CASE WHEN method = 'role' THEN 1 ELSE 0 END) AS sessions_role,
-        sum(CASE WHEN method = 'user' THEN 1 ELSE 0 END) AS sessions_user
-    FROM acts
+        sum(CASE WHEN method LIKE '% oidc' THEN 1 ELSE 0 END) AS sessions_oidc,
+        sum(CASE WHEN method LIKE '% identity_center' THEN 1 ELSE 0 END) AS sessions_identity_center,
+        sum(CASE WHEN method LIKE '% saml' THEN 1 ELSE 0 END) AS sessions_saml,
+        sum(CASE WHEN method LIKE '% roles_anywhere' THEN 1 ELSE 0 END) AS sessions_roles_anywhere,
+        sum(CASE WHEN method LIKE '% service' THEN 1 ELSE 0 END) AS sessions_service,
+        sum(CASE WHEN method LIKE '% role' THEN 1 ELSE 0 END) AS sessions_role,
+        sum(CASE WHEN method LIKE '% user' THEN 1 ELSE 0 END) AS sessions_user,
+        sum(CASE WHEN method LIKE '% unknown' THEN 1 ELSE 0 END) AS sessions_unknown
+    FROM taken
     GROUP BY week
 ),
 held_days AS (
@@ -279,6 +290,7 @@ counted AS (
         coalesce(sessions_service, 0) AS sessions_service,
         coalesce(sessions_role, 0) AS sessions_role,
         coalesce(sessions_user, 0) AS sessions_user,
+        coalesce(sessions_unknown, 0) AS sessions_unknown,
         coalesce(days_held, 0) AS days_held,
         -- The week that is not over has fewer days.
         least(7, (arrow_cast(least($to, $as_of), 'Int64') - arrow_cast(weeks.week, 'Int64') + 86399999999) / 86400000000) AS days_of_week
@@ -341,6 +353,7 @@ SELECT
     sessions_service,
     sessions_role,
     sessions_user,
+    sessions_unknown,
     round(accounts_read / greatest(1.0, accounts), 3) AS share_read,
     CASE WHEN days_of_week > 0 THEN round(days_held / greatest(1.0, log_accounts * days_of_week), 3) END AS share_held
 FROM timed
