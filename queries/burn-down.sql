@@ -63,9 +63,19 @@ subjects AS (
 ),
 -- Read from the records themselves: the two of a call between accounts, those that were delivered twice, and those of renewed
 -- credentials all fall together in a session's name and hour, and putting acts together would take long.
+issues AS (
+    SELECT event_time, event_name, caller_type, role_account_id, role_name, session_name
+    FROM credential_events
+    WHERE outcome = 'success'
+        AND event_name IN ('AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoleForPodIdentity', 'CreateSession')
+        AND role_name IS NOT NULL
+        AND event_time >= date_trunc('week', $from)
+        AND event_time < least($to, $as_of)
+        AND ($account IS NULL OR role_account_id = $account)
+        AND role_is(role_account_id, role_name, $role)
+),
 taken AS (
     SELECT
-        date_trunc('week', event_time) AS week,
         date_trunc('hour', event_time) AS hour,
         role_account_id,
         role_name,
@@ -81,19 +91,12 @@ taken AS (
             -- The role owner's record of a call from another account does not say whose it was.
             ELSE 'h unknown'
         END) AS method
-    FROM credential_events
-    WHERE outcome = 'success'
-        AND event_name IN ('AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoleForPodIdentity', 'CreateSession')
-        AND role_name IS NOT NULL
-        AND event_time >= date_trunc('week', $from)
-        AND event_time < least($to, $as_of)
-        AND ($account IS NULL OR role_account_id = $account)
-        AND role_is(role_account_id, role_name, $role)
-    GROUP BY 1, 2, 3, 4, 5
+    FROM issues
+    GROUP BY 1, 2, 3, 4
 ),
 act_counts AS (
     SELECT
-        week,
+        date_trunc('week', hour) AS week,
         count(*) AS sessions,
         sum(CASE WHEN method LIKE '% oidc' THEN 1 ELSE 0 END) AS sessions_oidc,
         sum(CASE WHEN method LIKE '% identity_center' THEN 1 ELSE 0 END) AS sessions_identity_center,
@@ -104,7 +107,7 @@ act_counts AS (
         sum(CASE WHEN method LIKE '% user' THEN 1 ELSE 0 END) AS sessions_user,
         sum(CASE WHEN method LIKE '% unknown' THEN 1 ELSE 0 END) AS sessions_unknown
     FROM taken
-    GROUP BY week
+    GROUP BY 1
 ),
 held_days AS (
     SELECT account_id, day, date_trunc('week', arrow_cast(day, 'Timestamp(Microsecond, Some("UTC"))')) AS week, bool_and(held) AS held
@@ -116,20 +119,16 @@ held_days AS (
     GROUP BY account_id, day
 ),
 held_counts AS (
-    SELECT week, sum(CASE WHEN held THEN 1 ELSE 0 END) AS days_held
+    SELECT week, sum(CASE WHEN held THEN 1 ELSE 0 END) AS days_held, array_agg(DISTINCT account_id) AS log_accounts
     FROM held_days
     GROUP BY week
-),
-log_accounts AS (
-    SELECT count(DISTINCT account_id) AS log_accounts
-    FROM held_days
 ),
 span AS (
     SELECT date_trunc('week', greatest(min(first_time), $from)) AS first_week
     FROM (
         SELECT min(snapshot_time) AS first_time FROM subjects
         UNION ALL
-        SELECT min(week) FROM act_counts
+        SELECT min(event_time) FROM issues
     ) AS firsts
     HAVING min(first_time) IS NOT NULL
 ),
@@ -292,6 +291,7 @@ counted AS (
         coalesce(sessions_user, 0) AS sessions_user,
         coalesce(sessions_unknown, 0) AS sessions_unknown,
         coalesce(days_held, 0) AS days_held,
+        arrow_cast(array_length(array_distinct(flatten(array_agg(log_accounts) OVER ()))), 'Int64') AS log_accounts,
         -- The week that is not over has fewer days.
         least(7, (arrow_cast(least($to, $as_of), 'Int64') - arrow_cast(weeks.week, 'Int64') + 86399999999) / 86400000000) AS days_of_week
     FROM weeks
@@ -355,7 +355,6 @@ SELECT
     sessions_user,
     sessions_unknown,
     round(accounts_read / greatest(1.0, accounts), 3) AS share_read,
-    CASE WHEN days_of_week > 0 THEN round(days_held / greatest(1.0, log_accounts * days_of_week), 3) END AS share_held
+    CASE WHEN days_of_week > 0 THEN round(days_held / greatest(1.0, coalesce(log_accounts, 0) * days_of_week), 3) END AS share_held
 FROM timed
-CROSS JOIN log_accounts
 ORDER BY week

@@ -4,8 +4,7 @@
 use serde_json::json;
 
 use super::{Site, column, ndjson, tree};
-use crate::support::mmdb::{Value, database};
-use crate::support::{Ground, Row, Run};
+use crate::support::{AddressRecord as Value, Ground, Row, Run, address_database as database};
 
 const FOOTPRINT: [&str; 7] =
     ["key-footprint", "--as-of", "2026-01-06", "--days", "2", "--format", "json"];
@@ -50,6 +49,9 @@ fn a_keys_footprint_says_which_network_it_is() {
     check(&[], [ip(), none(), none(), none(), none(), none()]);
     let both = ["--networks", "ip-ranges.json", "--networks", "networks.csv"];
     check(&both, [ip(), json!("Office"), json!("office"), none(), none(), none()]);
+    let args = ["assumptions", "--format", "json", "--networks", "networks.csv"];
+    let run = site.plain(&args).run().exits(0);
+    assert!(rows(&run).iter().all(|row| row["network"] == "Office"), "{run}");
     let aws = json!("AWS EC2 eu-west-1");
     check(&both[..2], [ip(), aws, json!("aws"), none(), none(), none()]);
     let known = || [ip(), none(), none(), json!(64_500), json!("Example Transit"), json!("DE")];
@@ -108,7 +110,7 @@ fn each_owner_has_a_list_to_send() {
     run.complains_of(&["2 lists by owner"]);
     let files = tree(&site.path("out"));
     let expected =
-        ["owner=carol.ndjson", "owner=team%20a%2Fb.ndjson", "owners.ndjson", "owners.parquet"];
+        ["owner=carol.ndjson", "owner=team_20a_2fb.ndjson", "owners.ndjson", "owners.parquet"];
     assert_eq!(files, expected.map(|name| format!("owners/as_of=2026-01-06/{name}")));
     let list = ndjson(&site.read(&format!("out/{}", files[1])));
     for (name, value) in [

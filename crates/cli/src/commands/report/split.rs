@@ -57,16 +57,16 @@ impl Split {
     }
 }
 
-/// Letters, digits and what is harmless stay; the rest becomes `%` and its bytes. What is too long for a name is cut,
-/// and ends in a number made from all of it.
+/// Letters, digits and what is harmless stay; the rest becomes `_` and its bytes (stores write `%` in their own way).
+/// What is too long for a name is cut, and ends in a number made from all of it.
 fn file_name(value: &str) -> String {
     const LONGEST: usize = 120;
     let mut name = String::new();
     for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"@._+-".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"@.+-".contains(&byte) {
             name.push(char::from(byte));
         } else {
-            name.push_str(&format!("%{byte:02X}"));
+            name.push_str(&format!("_{byte:02x}"));
         }
     }
     if name.len() <= LONGEST {
@@ -113,7 +113,7 @@ mod tests {
             .collect();
         let expected = [
             ("owner-none", "be"),
-            ("owner=..%2Fetc", "f"),
+            ("owner=.._2fetc", "f"),
             ("owner=ann@x", "ad"),
             ("owner=bob", "c"),
         ];
@@ -125,6 +125,6 @@ mod tests {
         let (one, other) = ("ü".repeat(256), format!("{}x", "ü".repeat(255)));
         assert!(file_name(&one).len() < 150);
         assert_ne!(file_name(&one), file_name(&other));
-        assert_eq!(file_name("a\u{1b}[2J=b"), "a%1B%5B2J%3Db");
+        assert_eq!(file_name("a\u{1b}[2J=b"), "a_1b_5b2J_3db");
     }
 }
