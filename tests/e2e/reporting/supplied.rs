@@ -52,6 +52,9 @@ fn a_keys_footprint_says_which_network_it_is() {
     let args = ["assumptions", "--format", "json", "--networks", "networks.csv"];
     let run = site.plain(&args).run().exits(0);
     assert!(rows(&run).iter().all(|row| row["network"] == "Office"), "{run}");
+    let args = ["edges", "--format", "json", "--networks", "networks.csv"];
+    let run = site.plain(&args).run().exits(0);
+    assert!(rows(&run).iter().all(|row| row["networks"] == json!(["Office"])), "{run}");
     let aws = json!("AWS EC2 eu-west-1");
     check(&both[..2], [ip(), aws, json!("aws"), none(), none(), none()]);
     let known = || [ip(), none(), none(), json!(64_500), json!("Example Transit"), json!("DE")];

@@ -82,6 +82,7 @@ impl Known<'_> {
             let mut row = row(edge);
             move_column(&mut row, "acts", "assumptions");
             set(&mut row, "distinct_sources", sources(&acts));
+            set(&mut row, "networks", Value::Null);
             let across = acts.iter().any(|act| act.cross_account);
             set(&mut row, "cross_account", across);
             let caller_account = acts[0].caller_account_id.as_deref();
