@@ -166,6 +166,17 @@ impl Report {
         if let Some(Findings::In { column, values }) = &self.findings {
             let _ = writeln!(text, "\nFindings\n  {column} is one of {}", values.join(", "));
         }
+        if !self.watch.is_empty() {
+            let _ = writeln!(
+                text,
+                "\nWatched from run to run (--since-last)\n  {}",
+                self.watch.join(", ")
+            );
+        }
+        if !self.judged_by_coverage {
+            let _ =
+                writeln!(text, "\nNot asked by --require-coverage: it does not rest on the logs");
+        }
         if !self.pitfall.is_empty() {
             text.push_str(&format!("\nMind\n  {}\n", self.pitfall));
         }
