@@ -20,6 +20,7 @@
 --   outcome: success or failure
 --   error_code: error that the service answered
 --   source: address, else service, that the call came from
+--   network: what the address is called, in --networks or the settings; null for a service, and where nothing names it
 --   user_agent: user agent of the call, as sent by the client
 --   mfa: whether the log shows multi-factor authentication
 --   with_external_id: whether an external id was given
@@ -46,6 +47,7 @@ SELECT
     outcome,
     error_code,
     coalesce(source_ip, source_service) AS source,
+    network_label(source_ip) AS network,
     user_agent,
     mfa,
     external_id IS NOT NULL AS with_external_id,

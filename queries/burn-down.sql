@@ -1,10 +1,10 @@
 -- title: Burn-down
--- question: Is the number of keys and idle roles going down?
+-- question: Is the number of keys and idle roles going down, and are roles taken without keys instead?
 -- params:
 --   as_of: timestamp = now; the answer's "now"; to counts from it
 --   days: integer = 365; only weeks that begin in the last so many days before to
 --   from: timestamp = null; only weeks that begin at or after this time, instead of days
---   to: timestamp = null; only snapshots before this time; as_of if not given
+--   to: timestamp = null; only snapshots and records before this time; as_of if not given
 --   account: text = null; only this account
 --   role: text = null; only this role: ARN, account/name, or name; keys are then not counted
 --   threshold_days: integer = 45; a key that IAM saw idle for more days than this is stale
@@ -14,22 +14,38 @@
 --   iso_week: the same as ISO year and week
 --   accounts: accounts with a snapshot by the end of the week
 --   accounts_read: those with a snapshot in the week itself; the others count as they were last seen
---   users: IAM users, without root
+--   users: IAM users, without root; null, as the counts that follow, in weeks before the first snapshot that tells
 --   users_without_keys: those without an active key
 --   active_keys: active keys
 --   inactive_keys: keys that are inactive or expired
 --   stale_keys: active keys that IAM saw idle for too long, never used ones included
 --   root_keys: active keys of root
+--   keys_retired: keys that an earlier week, or this one, saw active and that are no longer
 --   roles: roles, without service-linked ones and those of Identity Center
 --   unused_roles: those that IAM saw idle for too long, never used ones included
 --   federated_roles: roles whose trust names an OIDC provider or SAML provider
 --   active_keys_change: active keys more than the week before; negative is progress
---   weeks_left: weeks until no key is active, at the pace of the last four weeks; null where that pace leads nowhere
+--   weeks_left: weeks until no key is active, at the pace of the last four weeks; null where that pace leads nowhere within
+--     five years, and where accounts came or went in those weeks
+--   eta: Monday of the week in which that would be
+--   sessions: sessions of roles that began in the week, by the logs: distinct names of each role in each hour, so that
+--     credentials that are renewed count once
+--   sessions_oidc: those taken with a web identity token: GitHub Actions, GitLab, Kubernetes
+--   sessions_identity_center: by people through Identity Center
+--   sessions_saml: by people through another SAML provider
+--   sessions_roles_anywhere: with a certificate
+--   sessions_service: by AWS services for what runs in them
+--   sessions_role: from the session of another role
+--   sessions_user: by IAM users, and so with keys or passwords
+--   sessions_unknown: from other accounts, whose own records are not held, and what is left
 --   share_read: accounts read in the week over accounts known by then, 0 to 1
+--   share_held: days of accounts in the week of which all log files are held, over those of all accounts in the logs, 0 to 1
 -- key: week
--- screen: iso_week, accounts, users, active_keys, stale_keys, root_keys, roles, unused_roles
+-- coverage: none
+-- screen: iso_week, accounts, users, active_keys, stale_keys, keys_retired, roles, unused_roles, sessions_oidc, sessions_user
 -- pitfall: What was then is not what today's inventory says of then: a deleted key is in no later inventory. Only kept snapshots
---   tell; an account without one in a week counts as it was last seen, and accounts_read says for how many that is so.
+--   tell; an account without one in a week counts as it was last seen, and accounts_read says for how many that is so. And
+--   few sessions may be few logs: see share_held.
 
 WITH snapshots AS (
     SELECT account_id, snapshot_id, snapshot_time, unnest(parts) AS part
@@ -45,9 +61,76 @@ subjects AS (
     FROM snapshots
     WHERE part = 'credential_report'
 ),
+-- Read from the records themselves: the two of a call between accounts, those that were delivered twice, and those of renewed
+-- credentials all fall together in a session's name and hour, and putting acts together would take long.
+issues AS (
+    SELECT event_time, event_name, caller_type, role_account_id, role_name, session_name
+    FROM credential_events
+    WHERE outcome = 'success'
+        AND event_name IN ('AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoleForPodIdentity', 'CreateSession')
+        AND role_name IS NOT NULL
+        AND event_time >= date_trunc('week', $from)
+        AND event_time < least($to, $as_of)
+        AND ($account IS NULL OR role_account_id = $account)
+        AND role_is(role_account_id, role_name, $role)
+),
+taken AS (
+    SELECT
+        date_trunc('hour', event_time) AS hour,
+        role_account_id,
+        role_name,
+        session_name,
+        min(CASE
+            WHEN event_name = 'AssumeRoleWithWebIdentity' THEN 'a oidc'
+            WHEN event_name = 'AssumeRoleWithSAML' AND role_name LIKE 'AWSReservedSSO\_%' THEN 'b identity_center'
+            WHEN event_name = 'AssumeRoleWithSAML' THEN 'c saml'
+            WHEN event_name = 'CreateSession' THEN 'd roles_anywhere'
+            WHEN caller_type = 'AWSService' THEN 'e service'
+            WHEN caller_type = 'AssumedRole' THEN 'f role'
+            WHEN caller_type = 'IAMUser' THEN 'g user'
+            -- The role owner's record of a call from another account does not say whose it was.
+            ELSE 'h unknown'
+        END) AS method
+    FROM issues
+    GROUP BY 1, 2, 3, 4
+),
+act_counts AS (
+    SELECT
+        date_trunc('week', hour) AS week,
+        count(*) AS sessions,
+        sum(CASE WHEN method LIKE '% oidc' THEN 1 ELSE 0 END) AS sessions_oidc,
+        sum(CASE WHEN method LIKE '% identity_center' THEN 1 ELSE 0 END) AS sessions_identity_center,
+        sum(CASE WHEN method LIKE '% saml' THEN 1 ELSE 0 END) AS sessions_saml,
+        sum(CASE WHEN method LIKE '% roles_anywhere' THEN 1 ELSE 0 END) AS sessions_roles_anywhere,
+        sum(CASE WHEN method LIKE '% service' THEN 1 ELSE 0 END) AS sessions_service,
+        sum(CASE WHEN method LIKE '% role' THEN 1 ELSE 0 END) AS sessions_role,
+        sum(CASE WHEN method LIKE '% user' THEN 1 ELSE 0 END) AS sessions_user,
+        sum(CASE WHEN method LIKE '% unknown' THEN 1 ELSE 0 END) AS sessions_unknown
+    FROM taken
+    GROUP BY 1
+),
+held_days AS (
+    SELECT account_id, day, date_trunc('week', arrow_cast(day, 'Timestamp(Microsecond, Some("UTC"))')) AS week, bool_and(held) AS held
+    FROM coverage
+    WHERE account_id IS NOT NULL
+        AND day IS NOT NULL
+        AND arrow_cast(day, 'Timestamp(Microsecond, Some("UTC"))') < least($to, $as_of)
+        AND ($account IS NULL OR account_id = $account)
+    GROUP BY account_id, day
+),
+held_counts AS (
+    SELECT week, sum(CASE WHEN held THEN 1 ELSE 0 END) AS days_held, array_agg(DISTINCT account_id) AS log_accounts
+    FROM held_days
+    GROUP BY week
+),
 span AS (
-    SELECT date_trunc('week', greatest(min(snapshot_time), $from)) AS first_week
-    FROM subjects
+    SELECT date_trunc('week', greatest(min(first_time), $from)) AS first_week
+    FROM (
+        SELECT min(snapshot_time) AS first_time FROM subjects
+        UNION ALL
+        SELECT min(event_time) FROM issues
+    ) AS firsts
+    HAVING min(first_time) IS NOT NULL
 ),
 weeks AS (
     SELECT arrow_cast(unnest(generate_series(
@@ -56,7 +139,6 @@ weeks AS (
         INTERVAL '7 days'
     )), 'Timestamp(Microsecond, Some("UTC"))') AS week
     FROM span
-    WHERE first_week IS NOT NULL
 ),
 kept AS (
     SELECT week, account_id, part, snapshot_id, snapshot_time
@@ -76,7 +158,11 @@ read AS (
     SELECT
         week,
         count(DISTINCT account_id) AS accounts,
-        count(DISTINCT CASE WHEN snapshot_time >= week THEN account_id END) AS accounts_read
+        count(DISTINCT CASE WHEN snapshot_time >= week THEN account_id END) AS accounts_read,
+        bool_or(part = 'access_keys') AND $role IS NULL AS tells_keys,
+        bool_or(part = 'users') AND $role IS NULL AS tells_users,
+        bool_or(part = 'roles') AS tells_roles,
+        bool_or(part = 'trust_statements') AS tells_trust
     FROM kept
     GROUP BY week
 ),
@@ -157,30 +243,89 @@ trust_counts AS (
         AND role_is(iam_trust_statements.account_id, role_name, $role)
     GROUP BY week
 ),
+key_weeks AS (
+    SELECT
+        week,
+        coalesce(access_key_id, concat_ws('/', iam_access_keys.account_id, user_name, slot, created)) AS key,
+        status = 'Active' AS is_active
+    FROM iam_access_keys
+    JOIN kept
+        ON iam_access_keys.snapshot_id = kept.snapshot_id
+        AND iam_access_keys.account_id = kept.account_id
+        AND kept.part = 'access_keys'
+),
+first_active AS (
+    SELECT key, min(week) AS active_since
+    FROM key_weeks
+    WHERE is_active
+    GROUP BY key
+),
+ever_counts AS (
+    SELECT weeks.week, count(*) AS ever_active
+    FROM weeks
+    JOIN first_active ON active_since <= weeks.week
+    GROUP BY weeks.week
+),
 counted AS (
     SELECT
-        read.*,
-        coalesce(users, 0) AS users,
-        coalesce(users_without_keys, 0) AS users_without_keys,
-        coalesce(active_keys, 0) AS active_keys,
-        coalesce(inactive_keys, 0) AS inactive_keys,
-        coalesce(stale_keys, 0) AS stale_keys,
-        coalesce(root_keys, 0) AS root_keys,
-        coalesce(roles, 0) AS roles,
-        coalesce(unused_roles, 0) AS unused_roles,
-        coalesce(federated_roles, 0) AS federated_roles
-    FROM read
-    LEFT JOIN key_counts ON read.week = key_counts.week
-    LEFT JOIN user_counts ON read.week = user_counts.week
-    LEFT JOIN role_counts ON read.week = role_counts.week
-    LEFT JOIN trust_counts ON read.week = trust_counts.week
+        weeks.week,
+        coalesce(accounts, 0) AS accounts,
+        coalesce(accounts_read, 0) AS accounts_read,
+        CASE WHEN tells_users THEN coalesce(users, 0) END AS users,
+        CASE WHEN tells_users AND tells_keys THEN coalesce(users_without_keys, 0) END AS users_without_keys,
+        CASE WHEN tells_keys THEN coalesce(active_keys, 0) END AS active_keys,
+        CASE WHEN tells_keys THEN coalesce(inactive_keys, 0) END AS inactive_keys,
+        CASE WHEN tells_keys THEN coalesce(stale_keys, 0) END AS stale_keys,
+        CASE WHEN tells_keys THEN coalesce(root_keys, 0) END AS root_keys,
+        CASE WHEN tells_keys THEN coalesce(ever_active, 0) - coalesce(active_keys, 0) END AS keys_retired,
+        CASE WHEN tells_roles THEN coalesce(roles, 0) END AS roles,
+        CASE WHEN tells_roles THEN coalesce(unused_roles, 0) END AS unused_roles,
+        CASE WHEN tells_trust THEN coalesce(federated_roles, 0) END AS federated_roles,
+        coalesce(sessions, 0) AS sessions,
+        coalesce(sessions_oidc, 0) AS sessions_oidc,
+        coalesce(sessions_identity_center, 0) AS sessions_identity_center,
+        coalesce(sessions_saml, 0) AS sessions_saml,
+        coalesce(sessions_roles_anywhere, 0) AS sessions_roles_anywhere,
+        coalesce(sessions_service, 0) AS sessions_service,
+        coalesce(sessions_role, 0) AS sessions_role,
+        coalesce(sessions_user, 0) AS sessions_user,
+        coalesce(sessions_unknown, 0) AS sessions_unknown,
+        coalesce(days_held, 0) AS days_held,
+        arrow_cast(array_length(array_distinct(flatten(array_agg(log_accounts) OVER ()))), 'Int64') AS log_accounts,
+        -- The week that is not over has fewer days.
+        least(7, (arrow_cast(least($to, $as_of), 'Int64') - arrow_cast(weeks.week, 'Int64') + 86399999999) / 86400000000) AS days_of_week
+    FROM weeks
+    LEFT JOIN read ON weeks.week = read.week
+    LEFT JOIN key_counts ON weeks.week = key_counts.week
+    LEFT JOIN user_counts ON weeks.week = user_counts.week
+    LEFT JOIN role_counts ON weeks.week = role_counts.week
+    LEFT JOIN trust_counts ON weeks.week = trust_counts.week
+    LEFT JOIN ever_counts ON weeks.week = ever_counts.week
+    LEFT JOIN act_counts ON weeks.week = act_counts.week
+    LEFT JOIN held_counts ON weeks.week = held_counts.week
+    -- One that has not begun counts for what was read at its very start.
+    WHERE weeks.week < least($to, $as_of) OR accounts_read > 0
 ),
 paced AS (
     SELECT
         *,
         active_keys - lag(active_keys, 1) OVER (ORDER BY week) AS active_keys_change,
-        (lag(active_keys, 4) OVER (ORDER BY week) - active_keys) / 4.0 AS keys_gone_a_week
+        -- An account that came or went brought or took its keys: that is no pace.
+        CASE
+            WHEN accounts = lag(accounts, 4) OVER (ORDER BY week)
+                THEN (lag(active_keys, 4) OVER (ORDER BY week) - active_keys) / 4.0
+        END AS keys_gone_a_week
     FROM counted
+),
+timed AS (
+    SELECT
+        *,
+        CASE
+            WHEN active_keys = 0 THEN 0
+            WHEN keys_gone_a_week > 0 AND active_keys / keys_gone_a_week <= 260
+                THEN arrow_cast(ceil(active_keys / keys_gone_a_week), 'Int64')
+        END AS weeks_left
+    FROM paced
 )
 SELECT
     arrow_cast(week, 'Date32') AS week,
@@ -193,11 +338,23 @@ SELECT
     inactive_keys,
     stale_keys,
     root_keys,
+    keys_retired,
     roles,
     unused_roles,
     federated_roles,
     active_keys_change,
-    CASE WHEN keys_gone_a_week > 0 THEN arrow_cast(ceil(active_keys / keys_gone_a_week), 'Int64') END AS weeks_left,
-    round(accounts_read / greatest(1.0, accounts), 3) AS share_read
-FROM paced
+    weeks_left,
+    arrow_cast(week + arrow_cast(weeks_left * 604800000000, 'Duration(Microsecond)'), 'Date32') AS eta,
+    sessions,
+    sessions_oidc,
+    sessions_identity_center,
+    sessions_saml,
+    sessions_roles_anywhere,
+    sessions_service,
+    sessions_role,
+    sessions_user,
+    sessions_unknown,
+    round(accounts_read / greatest(1.0, accounts), 3) AS share_read,
+    CASE WHEN days_of_week > 0 THEN round(days_held / greatest(1.0, coalesce(log_accounts, 0) * days_of_week), 3) END AS share_held
+FROM timed
 ORDER BY week

@@ -19,6 +19,8 @@
 --   session_hours: distinct sessions and hours since from: EC2's double issue and SAML's refreshes count once
 --   assumptions: acts since from
 --   distinct_sources: distinct addresses since from
+--   networks: names of the networks that the acts since from came from, in --networks or the settings; null where nothing names
+--     them
 --   cross_account: whether caller and role lie in different accounts
 --   external: whether the caller's account is not among those whose logs the lake holds
 --   resolved_by: the ways in which the caller is known
@@ -36,7 +38,7 @@ WITH held AS (
     GROUP BY recipient_account_id
 ),
 acts AS (
-    SELECT *, event_time >= $from AS recent
+    SELECT *, event_time >= $from AS recent, network_label(source_ip) AS network
     FROM assumptions
     WHERE outcome = 'success'
         AND role IS NOT NULL
@@ -59,6 +61,7 @@ edges AS (
             AS session_hours,
         sum(CASE WHEN recent THEN 1 ELSE 0 END) AS assumptions,
         count(DISTINCT CASE WHEN recent THEN source_ip END) AS distinct_sources,
+        array_sort(array_agg(DISTINCT network) FILTER (WHERE recent AND network IS NOT NULL)) AS networks,
         bool_or(cross_account) AS cross_account,
         array_sort(array_agg(DISTINCT caller_resolved_by)) AS resolved_by,
         array_distinct(make_array(
@@ -79,6 +82,7 @@ SELECT
     session_hours,
     assumptions,
     distinct_sources,
+    networks,
     cross_account,
     cross_account AND caller_held.account_id IS NULL AS external,
     resolved_by,

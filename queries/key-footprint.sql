@@ -15,6 +15,11 @@
 --   user_name: its user; <root_account> for root; null in sessions of GetFederationToken, whose records name no user
 --   via: key (signed with the key itself) or session (in a session that it opened by GetSessionToken or GetFederationToken)
 --   source: address, else service, that the calls came from
+--   network: what the address is called, in --networks or the settings; null for a service, and where nothing names it
+--   network_kind: office, vpn, nat, aws or vendor, as --networks says
+--   network_asn: autonomous system that announces the address, with --asn-database
+--   network_as_name: its operator
+--   network_country: country of the address, with --country-database
 --   agent: program that made the calls, as its user agent says; see agent_family
 --   in_scope_of: resource that the credentials were issued to, where the records say
 --   services: services called, as in actions
@@ -30,9 +35,10 @@
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids of the first and the last use
 -- key: access_key_id, account_id, user_name, via, source, agent, in_scope_of
--- screen: access_key_id, user_name, via, source, agent, services, last_used, calls
+-- screen: access_key_id, user_name, via, source, network, agent, services, last_used, calls
 -- pitfall: What a key does in sessions that it opened is signed with other keys: they count here. Data events that no trail records
---   do not: an empty answer is no proof of silence. And a user agent says what its sender likes.
+--   do not: an empty answer is no proof of silence. And a user agent says what its sender likes, and a database of addresses
+--   where a block is registered.
 
 WITH roles_taken AS (
     SELECT
@@ -82,6 +88,11 @@ SELECT
     CASE WHEN user_arn LIKE '%:root' THEN '<root_account>' ELSE arn_name(user_arn) END AS user_name,
     footprint.via,
     footprint.source,
+    network_label(footprint.source) AS network,
+    network_kind(footprint.source) AS network_kind,
+    network_asn(footprint.source) AS network_asn,
+    network_as_name(footprint.source) AS network_as_name,
+    network_country(footprint.source) AS network_country,
     footprint.agent,
     footprint.in_scope_of,
     -- Taken from the actions: a second list for each group would be held in memory beside the first.

@@ -50,6 +50,7 @@
 --   evidence_event_ids: event ids to look up
 -- findings: verdict in (RETIRE_NOW, RETIRE_AFTER_SOAK)
 -- key: account_id, user_name, slot, access_key_id
+-- watch: status, replacement
 -- screen: account_id, user_name, access_key_id, verdict, next_step, reasons
 -- pitfall: The accident to avoid is deleting a key because its role exists. Here a key in use is never for retiring, whatever role
 --   stands ready; nor is one of which only the logs are silent. And what happens after a key was made inactive proves nothing: its

@@ -8,33 +8,35 @@
 --   to: timestamp = null; only records before this time; as_of if not given
 --   account: text = null; only this account
 --   role: text = null; only this role: ARN, account/name, or name
---   owner: text = null; only what this owner has, as in the column owner
+--   owner: text = null; only what this owner has, as in the column owner, in any case
 -- columns:
---   owner: person or team to ask: by tag, else who made it; null where nothing says
---   state: CONFIRMED, ASKED (and has not answered), NAMED (a tag says), GUESSED (who made it, not who owns it), LEFT (the directory
---     says that the person has left), NONE
---   kind: key or role
+--   owner: person or team to ask: by the file (--owners), else by tag, else who made it; null where nothing says
+--   state: CONFIRMED, ASKED (and has not answered), NAMED (the file or a tag says), GUESSED (who made it, not who owns it), LEFT
+--     (the directory says that the person has left), NONE, UNMATCHED (an entry of the file that is about nothing known)
+--   kind: key or role; entry for one of the file that is UNMATCHED
 --   account_id: account of the key or role
 --   name: user of the key, or name of the role
 --   access_key_id: the key; null for a role, and where its id is not known
---   owner_source: tag:KEY, creator, or null
+--   owner_source: file:LINE, tag:KEY, creator, or null
+--   contact: where to reach the owner: as the file says, else by the directory, else the owner where that is an address
 --   directory_name: name of the owner in the directory
 --   directory_email: address of the owner in the directory
 --   directory_active: whether the directory says that the person is active; null where the owner is not in it
---   asked: day on which the owner was asked: tag rolecall:asked
---   confirmed: day on which the owner said that it is needed: tag rolecall:confirmed
+--   asked: day on which the owner was asked: by the file, else tag rolecall:asked
+--   confirmed: day on which the owner said that it is needed: by the file, else tag rolecall:confirmed
 --   created: when it was made
 --   created_by: who made it, where the logs show it
 --   last_used: last use of a key, by IAM or in the logs; of a role, by IAM
 --   arn: ARN of the user or role
---   confidence: high (confirmed), medium (a tag says), low
+--   confidence: high (confirmed), medium (the file or a tag says), low
 --   reason_codes: what the owner rests on, and what is not known
 --   reasons: the same in words
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids of its making
 -- findings: state in (LEFT, NONE)
 -- key: kind, account_id, name, access_key_id
--- screen: owner, state, kind, account_id, name, access_key_id, owner_source
+-- watch: owner, asked, confirmed
+-- screen: owner, state, kind, account_id, name, access_key_id, owner_source, asked
 -- pitfall: Who made a key is often who runs the tool that makes keys. It is a person to ask, not the owner.
 
 WITH user_tags AS (
@@ -135,22 +137,51 @@ owner_tags AS (
     ) AS ranked
     GROUP BY 1, 2, 3, 4
 ),
+-- Of several entries of the file that match, the first counts.
+filed AS (
+    SELECT
+        kind,
+        account_id,
+        name,
+        coalesce(access_key_id, '') AS key_id,
+        first_value(line ORDER BY line) AS line,
+        first_value(named_owner ORDER BY line) AS named_owner,
+        first_value(contact ORDER BY line) AS contact,
+        first_value(asked ORDER BY line) AS asked,
+        first_value(confirmed ORDER BY line) AS confirmed
+    FROM things
+    JOIN named_owners
+        ON glob_is(things.account_id, account_pattern)
+        AND glob_is(CASE kind WHEN 'key' THEN name END, user_pattern)
+        AND glob_is(CASE kind WHEN 'role' THEN name END, role_pattern)
+        AND glob_is(access_key_id, access_key_pattern)
+        AND glob_is(arn, arn_pattern)
+    GROUP BY 1, 2, 3, 4
+),
 owned AS (
     SELECT
         things.* EXCEPT (tags),
         coalesce(
+            filed.named_owner,
             owner_tags.owner,
             -- A person in a role is the session, not the role.
             arn_session(created_by),
             arn_name(created_by)
         ) AS owner,
         CASE
+            WHEN filed.line IS NOT NULL THEN concat('file:', filed.line)
             WHEN owner_tags.owner IS NOT NULL THEN concat('tag:', owner_tags.owner_tag)
             WHEN created_by IS NOT NULL THEN 'creator'
         END AS owner_source,
-        owner_tags.asked,
-        owner_tags.confirmed
+        filed.contact,
+        coalesce(filed.asked, owner_tags.asked) AS asked,
+        coalesce(filed.confirmed, owner_tags.confirmed) AS confirmed
     FROM things
+    LEFT JOIN filed
+        ON things.kind = filed.kind
+        AND things.account_id = filed.account_id
+        AND things.name = filed.name
+        AND coalesce(things.access_key_id, '') = filed.key_id
     LEFT JOIN owner_tags
         ON things.kind = owner_tags.kind
         AND things.account_id = owner_tags.account_id
@@ -159,7 +190,8 @@ owned AS (
 ),
 judged AS (
     SELECT
-        owned.*,
+        owned.* EXCEPT (contact),
+        coalesce(contact, directory_email, CASE WHEN owner LIKE '%@%' THEN owner END) AS contact,
         directory_name,
         directory_email,
         directory_active,
@@ -168,60 +200,102 @@ judged AS (
             WHEN NOT directory_active THEN 'LEFT'
             WHEN confirmed IS NOT NULL THEN 'CONFIRMED'
             WHEN asked IS NOT NULL THEN 'ASKED'
-            WHEN owner_source LIKE 'tag:%' THEN 'NAMED'
+            WHEN owner_source <> 'creator' THEN 'NAMED'
             WHEN owner IS NOT NULL THEN 'GUESSED'
             ELSE 'NONE'
         END AS state
     FROM owned
     LEFT JOIN directory ON lower(owned.owner) = directory.handle
     LEFT JOIN held ON owned.account_id = held.account_id
-)
-SELECT
-    owner,
-    state,
-    kind,
-    account_id,
-    name,
-    access_key_id,
-    owner_source,
-    directory_name,
-    directory_email,
-    directory_active,
-    asked,
-    confirmed,
-    created,
-    created_by,
-    last_used,
-    arn,
-    CASE WHEN state = 'CONFIRMED' THEN 'high' WHEN state IN ('ASKED', 'NAMED') THEN 'medium' ELSE 'low' END AS confidence,
-    string_to_array(
+),
+-- An entry that an earlier one leaves nothing to is of no use either.
+unmatched AS (
+    SELECT named_owners.*
+    FROM named_owners
+    LEFT ANTI JOIN (SELECT DISTINCT line AS used_line FROM filed) AS used ON line = used_line
+    -- Where only some of the keys and roles are looked at, nobody knows.
+    WHERE $account IS NULL AND $role IS NULL AND $owner IS NULL
+),
+answer AS (
+    SELECT
+        owner,
+        state,
+        kind,
+        account_id,
+        name,
+        access_key_id,
+        owner_source,
+        contact,
+        directory_name,
+        directory_email,
+        directory_active,
+        asked,
+        confirmed,
+        created,
+        created_by,
+        last_used,
+        arn,
+        CASE WHEN state = 'CONFIRMED' THEN 'high' WHEN state IN ('ASKED', 'NAMED') THEN 'medium' ELSE 'low' END AS confidence,
+        string_to_array(
+            concat_ws(
+                ',',
+                CASE WHEN state IN ('LEFT', 'CONFIRMED', 'ASKED') THEN concat('OWNER_', state) END,
+                CASE
+                    WHEN owner_source LIKE 'file:%' THEN 'OWNER_FILE'
+                    WHEN owner_source LIKE 'tag:%' THEN 'OWNER_TAG'
+                    WHEN owner_source = 'creator' THEN 'CREATOR'
+                    ELSE 'NO_OWNER'
+                END,
+                CASE WHEN NOT in_inventory THEN 'NOT_IN_INVENTORY' END
+            ),
+            ','
+        ) AS reason_codes,
         concat_ws(
-            ',',
-            CASE WHEN state IN ('LEFT', 'CONFIRMED', 'ASKED') THEN concat('OWNER_', state) END,
-            CASE
-                WHEN owner_source LIKE 'tag:%' THEN 'OWNER_TAG'
-                WHEN owner_source = 'creator' THEN 'CREATOR'
-                ELSE 'NO_OWNER'
+            '; ',
+            CASE state
+                WHEN 'LEFT' THEN 'the directory says that the owner has left: find another'
+                WHEN 'CONFIRMED' THEN concat('the owner confirmed it on ', confirmed)
+                WHEN 'ASKED' THEN concat('the owner was asked on ', asked, ' and has not answered')
+                WHEN 'NAMED' THEN CASE
+                    WHEN owner_source LIKE 'file:%' THEN 'the owners file names the owner: ask, and write the day there'
+                    ELSE 'a tag names the owner: ask, and tag it rolecall:asked with the day'
+                END
+                WHEN 'GUESSED' THEN 'nobody is named; this is who made it'
+                ELSE 'nothing tells whose it is'
             END,
-            CASE WHEN NOT in_inventory THEN 'NOT_IN_INVENTORY' END
-        ),
-        ','
-    ) AS reason_codes,
-    concat_ws(
-        '; ',
-        CASE state
-            WHEN 'LEFT' THEN 'the directory says that the owner has left: find another'
-            WHEN 'CONFIRMED' THEN concat('the owner confirmed it on ', confirmed)
-            WHEN 'ASKED' THEN concat('the owner was asked on ', asked, ' and has not answered')
-            WHEN 'NAMED' THEN 'a tag names the owner: ask, and tag it rolecall:asked with the day'
-            WHEN 'GUESSED' THEN 'nobody is named; this is who made it'
-            ELSE 'nothing tells whose it is'
-        END,
-        CASE WHEN NOT in_inventory THEN 'it is in the logs and not in the inventory, which holds the tags' END
-    ) AS reasons,
-    coverage,
-    string_to_array(concat_ws(',', made_event_id), ',') AS evidence_event_ids
-FROM judged
-WHERE ($account IS NULL OR account_id = $account)
-    AND ($owner IS NULL OR owner = $owner)
-ORDER BY owner, kind, account_id, name, access_key_id
+            CASE WHEN NOT in_inventory THEN 'it is in the logs and not in the inventory, which holds the tags' END
+        ) AS reasons,
+        coverage,
+        string_to_array(concat_ws(',', made_event_id), ',') AS evidence_event_ids
+    FROM judged
+    WHERE ($account IS NULL OR account_id = $account)
+        AND ($owner IS NULL OR lower(owner) = lower($owner))
+    UNION ALL
+    SELECT
+        named_owner,
+        'UNMATCHED',
+        'entry',
+        account_pattern,
+        coalesce(user_pattern, role_pattern, arn_pattern),
+        access_key_pattern,
+        concat('file:', line),
+        contact,
+        NULL,
+        NULL,
+        NULL,
+        asked,
+        confirmed,
+        NULL,
+        NULL,
+        NULL,
+        arn_pattern,
+        'high',
+        make_array('ENTRY_UNMATCHED'),
+        'the entry on this line of the owners file is about no key and no role, or entries before it are about all of them',
+        NULL,
+        make_array()
+    FROM unmatched
+)
+SELECT *
+FROM answer
+ORDER BY owner, kind, account_id, name, access_key_id, owner_source

@@ -42,6 +42,7 @@
 --   evidence_event_ids: event ids to look up: first and last use, last change of the key
 -- findings: state in (STALE, NEVER_USED)
 -- key: account_id, user_name, slot, access_key_id
+-- watch: status, user_has_console
 -- screen: account_id, user_name, access_key_id, state, days_idle, last_used, reasons
 -- pitfall: A key that was never used is in no log, and one that only reads objects or calls functions is in none either, since
 --   those are data events. So silence of the logs alone never makes a key stale: IAM's own last use must be known, and recent.

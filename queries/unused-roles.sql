@@ -40,6 +40,7 @@
 --   evidence_event_ids: event ids to look up: last use, last time taken
 -- findings: state in (UNUSED, NEVER_USED_OLD)
 -- key: account_id, role, role_id
+-- watch: trust_summary, instance_profiles
 -- screen: account_id, role, state, days_idle, last_used, last_assumed_by, reasons
 -- pitfall: A role that was deleted and made again has the same ARN and another id: what its predecessor did is no use of it. And
 --   what stands by for a function, a task or a stack is not looked for: only instance profiles are in the inventory.

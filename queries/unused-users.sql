@@ -38,6 +38,7 @@
 --   evidence_event_ids: event ids to look up: the last sign-in, the last use
 -- findings: state in (LEAVER, ROOT_KEYS, NO_CREDENTIALS, UNUSED, NEVER_USED)
 -- key: account_id, user_name
+-- watch: password, active_keys, mfa_active
 -- screen: account_id, user_name, state, password, active_keys, reasons
 -- pitfall: A user without password and keys may still hold credentials for single services, whose use neither IAM nor the logs
 --   tell. And a person is matched by name or e-mail address, which is a hint: ask before deleting.

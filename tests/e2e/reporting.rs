@@ -11,6 +11,10 @@ use crate::support::{Cmd, Ground, Record, Row, Scratch, gzip, log_file};
 mod exceptions;
 /// Files, one for each report and day, and what changed between two.
 mod files;
+/// Texts of others that want to act.
+mod hostile;
+/// Networks, databases, owners.
+mod supplied;
 /// A message about the run.
 mod webhook;
 

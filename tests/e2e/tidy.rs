@@ -52,13 +52,14 @@ const PURE: [(&str, &[&str]); 2] = [
 ];
 
 /// Dependencies that are some crates' business alone.
-const RESERVED: [(&str, &[&str]); 6] = [
+const RESERVED: [(&str, &[&str]); 7] = [
     ("deltalake", &["rolecall-lake"]),
     ("aws-sdk-s3", &["rolecall-ingest", "rolecall-unify"]),
     ("aws-sdk-sqs", &["rolecall-ingest"]),
     ("anyhow", &["rolecall"]),
     ("clap", &["rolecall"]),
     ("datafusion", &["rolecall", "rolecall-lake", "rolecall-query"]),
+    ("maxminddb", &["rolecall-query"]),
 ];
 
 /// Texts that may stand in code in one place only, tests left out.

@@ -71,6 +71,7 @@ impl Command {
             Self::Verify(args) => args.source.given(),
             Self::Worker(args) => args.settings.given(),
             Self::Backfill(args) => [args.queue.given(), args.source.given()].concat(),
+            Self::Report(args) => args.scheduled.databases.given(),
             Self::Doctor(args) => [args.queue.given(), args.source.given()].concat(),
             _ => Vec::new(),
         }

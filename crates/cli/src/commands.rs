@@ -2,6 +2,7 @@
 
 pub(crate) mod backfill;
 pub(crate) mod check;
+mod databases;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod exceptions;
@@ -23,7 +24,7 @@ use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use ipnet::IpNet;
 use rolecall_lake::{Lake, LakeError, LakeOptions, MaintainOptions};
-use rolecall_query::{Networks, QueryError, Session, SessionOptions};
+use rolecall_query::{NamedOwner, Networks, QueryError, Session, SessionOptions};
 
 use crate::exit::Usage;
 use crate::render::{self, Format, Heading};
@@ -125,20 +126,28 @@ impl Context {
     }
 
     pub(crate) async fn session(&self) -> anyhow::Result<Session> {
-        self.session_with(Networks::new(self.named_networks())).await
+        self.session_with(self.networks(Vec::new())?, Vec::new()).await
     }
 
-    /// The networks of the settings, as SQL knows them.
-    pub(crate) fn named_networks(&self) -> Vec<(IpNet, String, Option<String>)> {
+    /// The networks of the settings and `more`, as SQL knows them, with the databases that there are.
+    pub(crate) fn networks(
+        &self,
+        more: Vec<(IpNet, String, Option<String>)>,
+    ) -> Result<Networks, Usage> {
         let mut list = Vec::new();
         for network in &self.settings.networks {
             list.extend(network.blocks.iter().map(|block| (*block, network.name.clone(), None)));
         }
-        list
+        list.extend(more);
+        databases::open(Networks::new(list), &self.settings.databases)
     }
 
-    /// A session that knows other networks.
-    pub(crate) async fn session_with(&self, networks: Networks) -> anyhow::Result<Session> {
+    /// A session that knows other networks, and owners.
+    pub(crate) async fn session_with(
+        &self,
+        networks: Networks,
+        owners: Vec<NamedOwner>,
+    ) -> anyhow::Result<Session> {
         let lake = self.open_lake().await?;
         let reader = lake.reader().await?;
         let options = SessionOptions {
@@ -146,6 +155,7 @@ impl Context {
             threads: Some(self.settings.threads),
             spill_folder: None,
             networks,
+            owners,
         };
         Ok(Session::open(&reader, options).await?)
     }

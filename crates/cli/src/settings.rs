@@ -19,6 +19,7 @@ use crate::exit::Usage;
 use crate::render::Format;
 use crate::term::Colour;
 
+mod databases;
 mod file;
 mod parse;
 mod s3;
@@ -27,6 +28,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use databases::{DatabaseFlags, DatabaseSettings};
 pub(crate) use parse::{did_you_mean, format as parse_format, zone as parse_zone};
 pub(crate) use s3::S3Settings;
 pub(crate) use worker::{QueueFlags, SourceFlags, SourceSettings, WorkerFlags, WorkerSettings};
@@ -82,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) history_file: Option<PathBuf>,
     /// Networks that have a name, in the order of their names.
     pub(crate) networks: Vec<Network>,
+    /// What is known of other addresses.
+    pub(crate) databases: DatabaseSettings,
     /// Where reports are told to (`ROLECALL_WEBHOOK`); never in the file, as it is a secret.
     pub(crate) webhook: Option<Secret>,
     /// How S3 is reached.
@@ -205,7 +209,7 @@ const S3_PATH_STYLE: Key = key("s3.path_style", None, &["ROLECALL_S3_PATH_STYLE"
 const TEST_FAILPOINT: Key = key("test_failpoint", None, &["ROLECALL_TEST_FAILPOINT"]);
 
 /// What `rolecall.toml` may say, `networks` being a table of its own. A failpoint is not for files.
-const FILE_KEYS: [&Key; 21] = [
+const FILE_KEYS: [&Key; 23] = [
     &LAKE,
     &FORMAT,
     &COLOR,
@@ -215,6 +219,8 @@ const FILE_KEYS: [&Key; 21] = [
     &MAX_INFLATED,
     &HISTORY_FILE,
     &NETWORKS,
+    &databases::ASN_DATABASE,
+    &databases::COUNTRY_DATABASE,
     &S3_ENDPOINT,
     &S3_REGION,
     &S3_PATH_STYLE,
@@ -375,7 +381,7 @@ pub(crate) fn load(
         256 << 20,
         |size| parse::show_size(*size),
     )?;
-    let history_file = match from.given(&HISTORY_FILE, parse::history_file)? {
+    let history_file = match from.given(&HISTORY_FILE, parse::file)? {
         Some(path) => Some(path),
         None => default_history_file(environment),
     };
@@ -386,6 +392,7 @@ pub(crate) fn load(
         networks = in_file;
         from.told.push(told);
     }
+    let databases = DatabaseSettings::load(&mut from)?;
     let s3 = S3Settings::load(&mut from)?;
     let source = SourceSettings::load(&mut from)?;
     let worker = WorkerSettings::load(&mut from)?;
@@ -400,6 +407,7 @@ pub(crate) fn load(
         max_inflated,
         history_file,
         networks,
+        databases,
         webhook: environment.text(WEBHOOK_VARIABLE)?.map(|url| Secret(url.to_owned())),
         s3,
         source,

@@ -19,7 +19,7 @@ use rolecall_lake::schema::{COMMENT_KEY, tables};
 use crate::front_matter::FrontMatter;
 use crate::functions::networks::Networks;
 use crate::lazy::LazyTable;
-use crate::{QueryError, functions, lazy, sessions, switches};
+use crate::{QueryError, SessionOptions, functions, lazy, owners, sessions, switches};
 
 /// The files of `queries/`.
 pub(crate) static QUERIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../queries");
@@ -70,9 +70,9 @@ pub(crate) async fn build(
     base: &SessionContext,
     tables: HashMap<String, Arc<dyn TableProvider>>,
     expired_before: Option<i32>,
-    networks: &Networks,
+    options: &SessionOptions,
 ) -> Result<(SessionContext, Vec<Relation>), QueryError> {
-    let layer = |more: &[_]| layer(base, &tables, more, networks);
+    let layer = |more: &[_]| layer(base, &tables, more, &options.networks);
     let ground = layer(&[])?;
     let mut steps: Vec<(&'static str, Arc<dyn TableProvider>)> =
         vec![("retention", retention(expired_before)?)];
@@ -98,6 +98,8 @@ pub(crate) async fn build(
     }
     views.push(("sessions", sessions::table(&middle)));
     relations.push(sessions::relation());
+    // Of the run, not of the lake: none of the tables that are described.
+    views.push(("named_owners", owners::table(&options.owners)?));
     relations.sort_by(|a, b| (a.kind as u8, &a.name).cmp(&(b.kind as u8, &b.name)));
     Ok((layer(&views)?, relations))
 }

@@ -14,6 +14,8 @@ use datafusion::prelude::SessionContext;
 
 mod agent;
 pub(crate) mod arn;
+pub(crate) mod databases;
+pub(crate) mod glob;
 mod ip;
 pub(crate) mod networks;
 
@@ -34,7 +36,7 @@ pub struct FunctionDoc {
 }
 
 /// The functions that are ours, beside DataFusion's own.
-pub const FUNCTIONS: [FunctionDoc; 9] = [
+pub const FUNCTIONS: [FunctionDoc; 13] = [
     FunctionDoc {
         name: "agent_family",
         usage: "agent_family(user_agent)",
@@ -61,9 +63,29 @@ pub const FUNCTIONS: [FunctionDoc; 9] = [
         comment: "Whole days from one time to another; 0 where end is before start",
     },
     FunctionDoc {
+        name: "glob_is",
+        usage: "glob_is(text, pattern)",
+        comment: "Whether a text has the form of a pattern with * for any text and ? for one character; null: any",
+    },
+    FunctionDoc {
         name: "ip_in",
         usage: "ip_in(ip, cidr)",
         comment: "Whether an address lies in a network such as 10.0.0.0/8 or 2001:db8::/32",
+    },
+    FunctionDoc {
+        name: "network_as_name",
+        usage: "network_as_name(ip)",
+        comment: "Operator of the autonomous system that announces an address, by --asn-database; else null",
+    },
+    FunctionDoc {
+        name: "network_asn",
+        usage: "network_asn(ip)",
+        comment: "Number of the autonomous system that announces an address, by --asn-database; else null",
+    },
+    FunctionDoc {
+        name: "network_country",
+        usage: "network_country(ip)",
+        comment: "Country of an address in two letters, by --country-database; else null",
     },
     FunctionDoc {
         name: "network_kind",
@@ -90,6 +112,7 @@ pub(crate) fn register(context: &SessionContext, networks: &Networks) {
     context.register_udf(text_function("agent_family", agent::family));
     context.register_udf(days_between());
     context.register_udf(role_is());
+    context.register_udf(glob::function());
     context.register_udf(ScalarUDF::from(ip::IpIn::new()));
     for function in networks::functions(networks) {
         context.register_udf(function);

@@ -12,7 +12,8 @@ use crate::front_matter::FrontMatter;
 use crate::params::{self, Param};
 use crate::{Findings, QueryError, Rows, Session, Values, findings, parts, suggest};
 
-const KEYS: [&str; 7] = ["title", "question", "with", "pitfall", "findings", "key", "screen"];
+const KEYS: [&str; 9] =
+    ["title", "question", "with", "pitfall", "findings", "key", "watch", "screen", "coverage"];
 
 /// A report, as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -35,6 +36,11 @@ pub struct Report {
     pub findings: Option<Findings>,
     /// The columns that tell a row from the others, from one run to the next; empty where it does not say.
     pub key: Vec<String>,
+    /// The columns whose change, from one run to the next, is one of the row though its verdict be the same.
+    pub watch: Vec<String>,
+    /// Whether the share of the window that the logs hold says how far it can be relied on; `coverage: none` says that
+    /// it does not.
+    pub judged_by_coverage: bool,
     /// The columns that come first where a screen has no room for all; empty where it does not say.
     pub screen: Vec<String>,
     /// The query, with the parts that it shares with others (`with`) at its head.
@@ -86,7 +92,14 @@ impl Report {
             columns.iter().try_for_each(|column| known(name, column))?;
             Ok::<_, QueryError>(columns)
         };
-        let (key, screen) = (listed("key")?, listed("screen")?);
+        let (key, watch, screen) = (listed("key")?, listed("watch")?, listed("screen")?);
+        let judged_by_coverage = match matter.value("coverage") {
+            None | Some("window") => true,
+            Some("none") => false,
+            Some(other) => {
+                return Err(error(&format!("coverage: '{other}' is neither 'window' nor 'none'")));
+            }
+        };
         Ok(Self {
             name: name.to_owned(),
             file: file.to_owned(),
@@ -97,6 +110,8 @@ impl Report {
             pitfall: value("pitfall"),
             findings,
             key,
+            watch,
+            judged_by_coverage,
             screen,
             sql: parts::compose(file, &matter)?,
         })
@@ -150,6 +165,17 @@ impl Report {
         section("Columns", columns.collect());
         if let Some(Findings::In { column, values }) = &self.findings {
             let _ = writeln!(text, "\nFindings\n  {column} is one of {}", values.join(", "));
+        }
+        if !self.watch.is_empty() {
+            let _ = writeln!(
+                text,
+                "\nWatched from run to run (--since-last)\n  {}",
+                self.watch.join(", ")
+            );
+        }
+        if !self.judged_by_coverage {
+            let _ =
+                writeln!(text, "\nNot asked by --require-coverage: it does not rest on the logs");
         }
         if !self.pitfall.is_empty() {
             text.push_str(&format!("\nMind\n  {}\n", self.pitfall));

@@ -23,7 +23,7 @@ use rolecall_lake::{LakeReader, Table};
 use crate::catalog::{self, Relation};
 use crate::functions::FUNCTIONS;
 use crate::functions::networks::Networks;
-use crate::{QueryError, suggest};
+use crate::{NamedOwner, QueryError, suggest};
 
 /// How much a session may use.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,8 @@ pub struct SessionOptions {
     pub spill_folder: Option<PathBuf>,
     /// Networks that `network_label` knows.
     pub networks: Networks,
+    /// Owners of keys and roles, in the order of their file: the first that matches counts.
+    pub owners: Vec<NamedOwner>,
 }
 
 /// Named values for the placeholders (`$name`) of a query.
@@ -97,8 +99,7 @@ impl Session {
             }
         }
         let base = base_context(&options)?;
-        let (context, relations) =
-            catalog::build(&base, tables, expired_before, &options.networks).await?;
+        let (context, relations) = catalog::build(&base, tables, expired_before, &options).await?;
         Ok(Self { context, relations })
     }
 

@@ -59,6 +59,8 @@ pub struct User {
     pub console: bool,
     /// When it was created.
     pub created: Micros,
+    /// What its tag `owner` says, if it has one: most have none.
+    pub owner: Option<String>,
 }
 
 /// A long-term access key.
@@ -99,4 +101,6 @@ pub struct Role {
     pub deleted: Option<Micros>,
     /// What IAM reports as its last use, logged or not; `None` is "never".
     pub last_used: Option<Micros>,
+    /// What its tag `owner` says, if it has one: most have none.
+    pub owner: Option<String>,
 }

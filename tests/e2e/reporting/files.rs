@@ -83,6 +83,7 @@ fn what_flipped_came_and_went_is_said_with_its_reason() {
     check();
     let run = site.report(7, &args).run().exits(0);
     run.complains_of(&["gone 3"]);
+    run.complains_of(&["coverage was lost", "account 111122223333 fell 1.000 → 0.000"]);
     let rows = ndjson(&site.read("out/names/as_of=2026-01-07/names.ndjson"));
     let fell = json!("coverage of account 111122223333 fell 1.000 → 0.000");
     assert_eq!(column(&rows, "change_reasons"), [&fell; 3]);
@@ -95,6 +96,63 @@ fn what_flipped_came_and_went_is_said_with_its_reason() {
     std::fs::write(broken, "PAR1 not").unwrap();
     let run = site.report(7, &args).run().exits(1);
     run.complains_of(&["failed to compare with", "as_of=2026-01-06/names.parquet"]);
+}
+
+#[test]
+fn a_verdict_that_flipped_under_lost_coverage_says_so_first() {
+    let site = Site::new(Ground::Folder);
+    site.scratch.write("queries/names.sql", super::REPORT.replace("= 'half'", "= 'busy'"));
+    let args = ["names", "--format", "ndjson", "--output", "out", "--since-last"];
+    site.report(5, &args).run().exits(0);
+    site.report(6, &args).run().exits(0).complains_of(&["flipped 1"]);
+    let rows = ndjson(&site.read("out/names/as_of=2026-01-06/names.ndjson"));
+    assert_eq!(column(&rows, "change")[0], "flipped: IDLE → USED");
+    let why = "the logs hold less than then: coverage fell 1.000 → 0.500; reasons added: BUSY; reasons removed: IDLE";
+    assert_eq!(column(&rows, "change_reasons")[0], why);
+}
+
+#[test]
+fn a_key_that_becomes_inactive_is_a_change_though_its_verdict_stays() {
+    let site = Site::new(Ground::Folder);
+    let keys = |day: u32, status: &str| {
+        let key = json!({"UserName": "idle", "AccessKeyId": "AKIAIDLE000000000001", "Status": status,
+                         "CreateDate": "2024-01-01T00:00:00Z"});
+        let folder = format!("iam-{day}");
+        site.scratch.write(
+            format!("{folder}/111122223333/list-access-keys.json"),
+            json!({"AccessKeyMetadata": [key]}).to_string(),
+        );
+        let lake = site.scratch.lake("lake");
+        let inventory = lake.command("inventory").arg("--from").arg(site.path(&folder));
+        let time = format!("2026-01-{day:02}T12:00:00Z");
+        inventory.args(["--snapshot-time", &time]).run().exits(0);
+        let args = ["key-migration", "--format", "ndjson", "--output", "out", "--since-last"];
+        site.report(day, &args).run().exits(0);
+        let file = format!("out/key-migration/as_of=2026-01-{day:02}/key-migration.ndjson");
+        let rows = ndjson(&site.read(&file));
+        let row = rows.into_iter().find(|row| row["user_name"] == "idle").unwrap();
+        (row["verdict"].clone(), row["change"].clone(), row["change_reasons"].clone())
+    };
+    let (then, _, _) = keys(5, "Active");
+    let (now, change, reasons) = keys(6, "Inactive");
+    let changed = "status Active → Inactive";
+    if then == now {
+        assert_eq!(change, format!("changed: {changed}"));
+    } else {
+        assert!(reasons.as_str().unwrap().contains(changed), "{reasons}");
+    }
+}
+
+#[test]
+fn a_report_that_rests_on_snapshots_is_not_judged_by_the_logs() {
+    let site = Site::new(Ground::Folder);
+    let asked = ["--as-of", "2026-01-06", "--require-coverage", "1"];
+    site.plain(&[&["burn-down"], &asked[..]].concat()).run().exits(0);
+    let args = [&["--days", "365", "--format", "html", "--output", "out"], &asked[..]].concat();
+    site.plain(&[&["edges"], &args[..]].concat()).run().exits(4);
+    site.plain(&[&["burn-down"], &args[..]].concat()).run().exits(0);
+    let page = site.read("out/burn-down/as_of=2026-01-06/burn-down.html");
+    assert!(!page.contains("The logs hold"), "{page}");
 }
 
 #[test]

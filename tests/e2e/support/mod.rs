@@ -5,6 +5,7 @@ mod emulator;
 mod faults;
 mod http;
 mod lake;
+mod mmdb;
 mod organization;
 mod process;
 mod queue;
@@ -20,6 +21,7 @@ pub(crate) use emulator::{Bucket, ENDPOINT_VARIABLE, Enforcing, bucket, endpoint
 pub(crate) use faults::{Call, Fault, Proxy};
 pub(crate) use http::{Answer, call};
 pub(crate) use lake::{Ground, Lake, Row, Scratch};
+pub(crate) use mmdb::{Value as AddressRecord, database as address_database};
 pub(crate) use organization::{
     Delivered, assert_lake_equals_truth, assert_maintained_lake_equals_truth, assert_same_contents,
     contents,

@@ -57,6 +57,8 @@ impl Known<'_> {
             set(&mut row, "caller_kind", act.caller_type.clone());
             set(&mut row, "role", act.role.clone().or(act.target_principal.clone()));
             set(&mut row, "source", act.source_ip.clone().or(act.source_service.clone()));
+            // Nobody named any here.
+            set(&mut row, "network", Value::Null);
             set(&mut row, "with_external_id", act.external_id.is_some());
             row
         });
@@ -80,6 +82,7 @@ impl Known<'_> {
             let mut row = row(edge);
             move_column(&mut row, "acts", "assumptions");
             set(&mut row, "distinct_sources", sources(&acts));
+            set(&mut row, "networks", Value::Null);
             let across = acts.iter().any(|act| act.cross_account);
             set(&mut row, "cross_account", across);
             let caller_account = acts[0].caller_account_id.as_deref();

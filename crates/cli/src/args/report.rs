@@ -10,7 +10,7 @@ use clap::{
 use rolecall_query::Reports;
 
 use super::{Cli, Command};
-use crate::settings::Secret;
+use crate::settings::{DatabaseFlags, Secret};
 
 /// `rolecall report`
 #[derive(Debug, Args)]
@@ -74,15 +74,25 @@ pub(crate) struct Scheduled {
     /// Write files instead, one for each report and day: NAME/as_of=DATE/NAME.EXT in a folder or s3://
     #[arg(long, value_name = "DIR|S3-URI")]
     pub(crate) output: Option<String>,
+    /// With --output, also a file for each value of a column, COLUMN=VALUE.EXT beside the one of all rows: a list
+    /// for each owner to send
+    #[arg(long, value_name = "COLUMN", requires = "output")]
+    pub(crate) split_by: Option<String>,
     /// Say of each row whether it is new, the same, flipped or gone since the newest earlier file in --output
     #[arg(long, requires = "output")]
     pub(crate) since_last: bool,
     /// Rows that somebody accepts until a day: they stay, marked, and do not count for --fail-on (TOML)
     #[arg(long, value_name = "FILE")]
     pub(crate) exceptions: Option<PathBuf>,
-    /// Networks with label and kind, for network_label(ip) in reports (TOML or CSV)
+    /// Owners of keys and roles, and when they were asked and answered, for the report owners (TOML)
     #[arg(long, value_name = "FILE")]
-    pub(crate) networks: Option<PathBuf>,
+    pub(crate) owners: Option<PathBuf>,
+    /// Networks with label and kind, for network_label(ip) in reports: TOML, CSV, or AWS's ip-ranges.json; may be
+    /// given several times, and of two with the same addresses the later counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) networks: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) databases: DatabaseFlags,
     /// Zone that tables, Markdown and HTML show times in, such as Europe/Berlin or +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
+use arrow::datatypes::Schema;
 use futures::{StreamExt as _, TryStreamExt as _};
 use rolecall_query::{Report, Reports, Rows, Session, Values};
 
 use super::Context;
 use crate::exit::{self, Exit, Usage};
-use crate::render::{Format, Heading, Options, Renderer, Summary};
+use crate::render::{self, Format, Heading, Options, Renderer, Summary};
 use crate::term::Screen;
 use crate::{args, clock, log, term};
 
@@ -23,8 +24,10 @@ mod cells;
 mod coverage;
 mod exceptions;
 mod networks;
+mod owners;
 mod plan;
 mod since;
+mod split;
 mod summary;
 mod toml_text;
 mod webhook;
@@ -33,6 +36,7 @@ use self::annotate::{Annotator, Surroundings};
 use self::coverage::Held;
 use self::plan::{Job, Plan};
 use self::since::{COVERAGE_FACT, Columns, Earlier, PARAMETERS_FACT};
+use self::split::Split;
 use self::summary::{Done, Ran, RunSummary};
 
 /// Runs the command.
@@ -53,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: &args::Report) -> anyhow::Resul
         return Ok(Exit::Done);
     }
     let plan = Plan::new(context, args, &reports)?;
-    let session = context.session_with(plan.networks.clone()).await?;
+    let session = context.session_with(plan.networks.clone(), plan.owners.clone()).await?;
     let unseen = unseen(&session).await?;
     Run { context, plan: &plan, session, unseen }.all().await
 }
@@ -102,12 +106,17 @@ impl Run<'_> {
         let plan = self.plan;
         let format = self.context.format();
         let mut held = None;
-        if plan.output.is_some() || plan.require_coverage.is_some() {
+        if job.report.judged_by_coverage
+            && (plan.output.is_some() || plan.require_coverage.is_some())
+        {
             let account = job.account.as_deref();
             held = Some(coverage::held(&self.session, job.window, account).await?);
         }
         let mut notes = Vec::new();
         let since = self.earlier(job, &mut notes).await?;
+        if let (Some(Some(earlier)), Some(held)) = (&since, &held) {
+            notes.extend(earlier.held_more_than(held));
+        }
         let rows = self.session.run(job.report, &job.values).await.map_err(super::query_error)?;
         let exceptions = plan.exceptions.as_ref();
         let around = Surroundings {
@@ -134,7 +143,9 @@ impl Run<'_> {
             }
             outs.push((self.options(format, self.context.stdout), Box::new(&mut stdout)));
         }
-        let summary = write_rows(rows, &mut annotator, &heading, outs).await?;
+        let has = |column: &&String| job.report.columns.iter().any(|c| c.name == **column);
+        let mut split = plan.split_by.as_ref().filter(has).map(|column| Split::new(column));
+        let summary = write_rows(rows, &mut annotator, &heading, outs, split.as_mut()).await?;
         if plan.output.is_none() {
             self.context.say_rows(&summary);
             if plan.all {
@@ -142,8 +153,13 @@ impl Run<'_> {
             }
         }
         stdout.flush()?;
+        if let Some(split) = &split {
+            let lists = self.put_lists(job, format, split, &heading, annotator.schema()).await?;
+            notes.push(format!("{} by {}", term::count(lists, "list"), split.column()));
+        }
         let files = self.put(job, format, file, beside).await?;
-        Ok(Done { tally: annotator.tally, held, files, notes })
+        let judged = job.report.judged_by_coverage;
+        Ok(Done { tally: annotator.tally, held, judged, files, notes })
     }
 
     fn options(&self, format: Format, screen: Screen) -> Options {
@@ -218,7 +234,8 @@ impl Run<'_> {
             return Ok(Some(None));
         };
         let verdict = job.report.verdict_column().map(str::to_owned);
-        let columns = Columns { key: job.report.key.clone(), verdict };
+        let watch = job.report.watch.clone();
+        let columns = Columns { key: job.report.key.clone(), verdict, watch };
         let bytes = place.get(newest).await?;
         let earlier = Earlier::read(bytes, &columns)
             .with_context(|| format!("failed to compare with {}", place.uri_of(newest)))?;
@@ -229,6 +246,31 @@ impl Run<'_> {
             ));
         }
         Ok(Some(Some(earlier)))
+    }
+
+    /// Puts the lists, each with its value among the parameters; how many there are.
+    async fn put_lists(
+        &self,
+        job: &Job<'_>,
+        format: Format,
+        split: &Split,
+        heading: &Heading,
+        schema: &Schema,
+    ) -> anyhow::Result<u64> {
+        let Some(place) = &self.plan.output else { return Ok(0) };
+        let mut count = 0;
+        for (name, value, rows) in split.lists() {
+            let mut heading = heading.clone();
+            heading.parameters.push((split.column().to_owned(), value.to_owned()));
+            let mut file = Vec::new();
+            let options = self.options(format, Screen::plain());
+            render::batches(&options, &heading, schema, rows, &mut file)?;
+            let extension = format.extension();
+            let path = format!("{}/{}/{name}.{extension}", job.report.name, folder(job));
+            place.put(&path, file).await?;
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Puts the files, that of people last: where it is, the other is too.
@@ -284,22 +326,24 @@ async fn write_rows(
     annotator: &mut Annotator<'_>,
     heading: &Heading,
     outs: Vec<(Options, Box<dyn Write + Send + '_>)>,
+    mut split: Option<&mut Split>,
 ) -> anyhow::Result<Summary> {
     let mut renderers = Vec::with_capacity(outs.len());
     for (options, out) in outs {
         renderers.push(Renderer::new(&options, heading, annotator.schema(), out)?);
     }
     let mut stream = rows.stream;
-    while let Some(batch) = stream.next().await {
-        let batch = annotator.rows(&batch?)?;
+    let mut write = |batch: &RecordBatch| {
         for renderer in &mut renderers {
-            renderer.rows(&batch)?;
+            renderer.rows(batch)?;
         }
+        split.as_mut().map_or(Ok(()), |split| split.rows(batch))
+    };
+    while let Some(batch) = stream.next().await {
+        write(&annotator.rows(&batch?)?)?;
     }
     if let Some(gone) = annotator.gone()? {
-        for renderer in &mut renderers {
-            renderer.rows(&gone)?;
-        }
+        write(&gone)?;
     }
     let mut summary = Summary::default();
     for renderer in renderers {

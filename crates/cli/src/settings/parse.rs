@@ -48,7 +48,7 @@ fn from_file(raw: &Raw, path: &Path) -> PathBuf {
     }
 }
 
-pub(super) fn history_file(raw: &Raw) -> Result<PathBuf, String> {
+pub(super) fn file(raw: &Raw) -> Result<PathBuf, String> {
     let path = from_file(raw, Path::new(&raw.text));
     if path.is_dir() {
         return Err(format!("{} is a folder", path.display()));

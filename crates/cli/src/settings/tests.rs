@@ -77,6 +77,8 @@ memory_limit = "2GiB"
 max_inflated = 1_000_000
 history_file = "h"
 
+asn_database = "asn.mmdb"
+country_database = "country.mmdb"
 [networks]
 vpn = "10.0.0.0/8"
 office = ["203.0.113.0/24", "2001:db8::/32", "198.51.100.7"]
@@ -119,6 +121,7 @@ keep_days = 400
     assert_eq!((worker.batch_age.as_secs(), worker.visibility_timeout.as_secs()), (30, 120));
     assert_eq!((worker.max_messages, worker.keep_days), (50, Some(400)));
     assert_eq!(worker.maintain_every.map(|every| every.as_secs()), Some(6 * 3_600));
+    assert!(settings.databases.asn.as_deref().unwrap().ends_with("asn.mmdb"));
     for key in FILE_KEYS {
         assert!(settings.explain().iter().any(|told| told.name == key.name), "{}", key.name);
     }

@@ -1,17 +1,20 @@
 //! `network_label(ip)` and `network_kind(ip)`: what an address's network is called, from a list that the user
-//! supplies. The longest prefix wins. Null for what is no address, and for an address in none of them. Reads
-//! no file: the list is handed in.
+//! supplies, of which the longest prefix wins; and `network_asn(ip)`, `network_as_name(ip)` and
+//! `network_country(ip)`, from databases that the user supplies. Null for what is no address, and for an address
+//! of which nothing is known. Reads no file: list and databases are handed in.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, StringArray};
+use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use ipnet::IpNet;
+
+use super::databases::AddressDatabase;
 
 /// Networks with names. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +22,8 @@ pub struct Networks {
     /// By length of the prefix, so that a look-up is one probe for each length, however many there are:
     /// AWS alone publishes thousands.
     by_length: Arc<BTreeMap<u8, HashMap<IpNet, Named>>>,
+    asn: Option<Arc<AddressDatabase>>,
+    country: Option<Arc<AddressDatabase>>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,7 +41,21 @@ impl Networks {
             let same_length = by_length.entry(network.prefix_len()).or_default();
             same_length.insert(network, Named { label, kind });
         }
-        Self { by_length: Arc::new(by_length) }
+        Self { by_length: Arc::new(by_length), asn: None, country: None }
+    }
+
+    /// Autonomous systems as `database` has them.
+    #[must_use]
+    pub fn with_asn(mut self, database: AddressDatabase) -> Self {
+        self.asn = Some(Arc::new(database));
+        self
+    }
+
+    /// Countries as `database` has them.
+    #[must_use]
+    pub fn with_country(mut self, database: AddressDatabase) -> Self {
+        self.country = Some(Arc::new(database));
+        self
     }
 
     /// The label of the smallest network that holds `address`.
@@ -60,27 +79,53 @@ impl Networks {
 }
 
 /// The functions over `networks`.
-pub(super) fn functions(networks: &Networks) -> [ScalarUDF; 2] {
+pub(super) fn functions(networks: &Networks) -> [ScalarUDF; 5] {
+    let text = |name: &str, part: fn(&Networks, &str) -> Option<String>| {
+        function(name, DataType::Utf8, networks, move |networks, addresses| {
+            Arc::new(each(addresses, |ip| part(networks, ip)).collect::<StringArray>())
+        })
+    };
     [
-        function("network_label", networks.clone(), |networks, ip| networks.label(ip)),
-        function("network_kind", networks.clone(), |networks, ip| networks.kind(ip)),
+        text("network_label", |networks, ip| networks.label(ip).map(str::to_owned)),
+        text("network_kind", |networks, ip| networks.kind(ip).map(str::to_owned)),
+        text("network_as_name", |networks, ip| networks.asn.as_ref()?.as_name(ip)),
+        text("network_country", |networks, ip| networks.country.as_ref()?.country(ip)),
+        function("network_asn", DataType::Int64, networks, |networks, addresses| {
+            let asn = |ip: &str| networks.asn.as_ref()?.asn(ip).map(i64::from);
+            Arc::new(each(addresses, asn).collect::<Int64Array>())
+        }),
     ]
+}
+
+/// Neighbouring rows often hold the same address: it is looked up once.
+fn each<T: Clone>(
+    addresses: &StringArray,
+    part: impl Fn(&str) -> Option<T>,
+) -> impl Iterator<Item = Option<T>> {
+    let mut last: Option<(Option<&str>, Option<T>)> = None;
+    addresses.iter().map(move |address| match &last {
+        Some((seen, found)) if *seen == address => found.clone(),
+        _ => {
+            let found = address.and_then(&part);
+            last = Some((address, found.clone()));
+            found
+        }
+    })
 }
 
 fn function(
     name: &str,
-    networks: Networks,
-    part: for<'a> fn(&'a Networks, &str) -> Option<&'a str>,
+    returns: DataType,
+    networks: &Networks,
+    parts: impl Fn(&Networks, &StringArray) -> ArrayRef + Send + Sync + 'static,
 ) -> ScalarUDF {
+    let networks = networks.clone();
     let apply = move |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(arguments)?;
         let text = cast(&arrays[0], &DataType::Utf8)?;
-        let addresses = text.as_string::<i32>().iter();
-        let parts: StringArray =
-            addresses.map(|address| address.and_then(|ip| part(&networks, ip))).collect();
-        super::same_shape(arguments, Arc::new(parts))
+        super::same_shape(arguments, parts(&networks, text.as_string::<i32>()))
     };
-    create_udf(name, vec![DataType::Utf8], DataType::Utf8, Volatility::Immutable, Arc::new(apply))
+    create_udf(name, vec![DataType::Utf8], returns, Volatility::Immutable, Arc::new(apply))
 }
 
 #[cfg(test)]

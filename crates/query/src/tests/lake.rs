@@ -15,7 +15,7 @@ use datafusion::datasource::MemTable;
 use rolecall_lake::schema::Table;
 use tokio::sync::OnceCell;
 
-use crate::{Session, SessionOptions, Values};
+use crate::{NamedOwner, Networks, Session, SessionOptions, Values};
 
 /// Account of the callers.
 pub(crate) const DEV: &str = "111111111111";
@@ -220,6 +220,8 @@ impl Row {
 pub(crate) struct TestLake {
     rows: BTreeMap<&'static str, Vec<Row>>,
     expired_before: Option<i32>,
+    networks: Networks,
+    owners: Vec<NamedOwner>,
     /// One per order of rows.
     sessions: OnceCell<Vec<Session>>,
 }
@@ -228,6 +230,16 @@ pub(crate) struct TestLake {
 const ORDERS: u64 = 2;
 
 impl TestLake {
+    /// Asked with these networks.
+    pub(crate) fn networks(self, networks: Networks) -> Self {
+        Self { networks, sessions: OnceCell::new(), ..self }
+    }
+
+    /// Asked with these owners.
+    pub(crate) fn owners(self, owners: impl IntoIterator<Item = NamedOwner>) -> Self {
+        Self { owners: owners.into_iter().collect(), sessions: OnceCell::new(), ..self }
+    }
+
     /// Rows of days before that of `time` have expired.
     pub(crate) fn expired_before(mut self, time: &str) -> Self {
         self.expired_before = Some(i32::try_from(at(time) / (86_400 * MICROS)).unwrap());
@@ -279,7 +291,12 @@ impl TestLake {
             let provider = MemTable::try_new(table.schema(), parts).unwrap();
             tables.insert(table.name().to_owned(), Arc::new(provider));
         }
-        let options = SessionOptions { threads: Some(2), ..SessionOptions::default() };
+        let options = SessionOptions {
+            threads: Some(2),
+            networks: self.networks.clone(),
+            owners: self.owners.clone(),
+            ..SessionOptions::default()
+        };
         Session::with_retention(tables, self.expired_before, options).await.unwrap()
     }
 

@@ -106,7 +106,7 @@ fn details(users: &[&User], roles: &[&Role]) -> String {
             .str("CreateDate", &iso(user.created))
             .raw("GroupList", "[]")
             .raw("AttachedManagedPolicies", "[]")
-            .raw("Tags", "[]")
+            .raw("Tags", &tags(user.owner.as_deref()))
             .end()
     });
     let roles = roles.iter().map(|role| {
@@ -119,7 +119,7 @@ fn details(users: &[&User], roles: &[&Role]) -> String {
             .raw("InstanceProfileList", "[]")
             .raw("RolePolicyList", "[]")
             .raw("AttachedManagedPolicies", "[]")
-            .raw("Tags", "[]")
+            .raw("Tags", &tags(role.owner.as_deref()))
             .raw("RoleLastUsed", &last_used)
             .end()
     });
@@ -129,6 +129,11 @@ fn details(users: &[&User], roles: &[&Role]) -> String {
         .raw("RoleDetailList", &array(&roles.collect::<Vec<_>>()))
         .raw("Policies", "[]")
         .end()
+}
+
+fn tags(owner: Option<&str>) -> String {
+    let tag = owner.map(|owner| Obj::new().str("Key", "owner").str("Value", owner).end());
+    array(&tag.into_iter().collect::<Vec<_>>())
 }
 
 fn role_head(role: &Role) -> Obj {

@@ -38,6 +38,7 @@ pub(crate) fn inventory(
                 created: role.created,
                 deleted: role.deleted,
                 last_used: roles.get(&RoleIx(index)).copied(),
+                owner: owner_of(&role.name),
             })
             .collect(),
     }
@@ -106,9 +107,21 @@ fn users(world: &World) -> Vec<User> {
                 Some(created) if created >= world.start => created,
                 _ => world.start - USER_AGE,
             },
+            owner: owner_of(&user.name),
         }
     });
     users.collect()
+}
+
+/// Some teams tag what is theirs.
+fn owner_of(name: &str) -> Option<String> {
+    let owner = match name {
+        "monitor" | "vendor-monitor" => "observability@example.com",
+        "release-bot" | "terraform" | "github-release" | "github-deploy" => "platform@example.com",
+        "quarterly-report" | "old-export" => "finance@example.com",
+        _ => return None,
+    };
+    Some(owner.to_owned())
 }
 
 fn access_keys(world: &World, last_used: &BTreeMap<KeyIx, Micros>) -> Vec<AccessKey> {

@@ -110,12 +110,12 @@ impl<'a> Annotator<'a> {
             let change = Field::new(CHANGE, DataType::Utf8, true);
             fields.push(described(
                 change,
-                "what became of the row since the earlier file: new, same, flipped, gone",
+                "what became of the row since the earlier file: new, same, changed, flipped, gone",
             ));
             let reasons = Field::new(CHANGE_REASONS, DataType::Utf8, true);
             fields.push(described(
                 reasons,
-                "reason codes added and removed since then, and coverage that fell",
+                "coverage that fell, columns that changed, reason codes added and removed since then",
             ));
         }
         let verdict = verdict_column(job, schema);
@@ -124,6 +124,7 @@ impl<'a> Annotator<'a> {
             columns: Columns {
                 key: around.since.as_ref().map(|_| job.report.key.clone()).unwrap_or_default(),
                 verdict,
+                watch: around.since.as_ref().map(|_| job.report.watch.clone()).unwrap_or_default(),
             },
             wanted: job.wanted.clone(),
             notable: match &job.wanted {

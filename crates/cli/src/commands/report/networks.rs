@@ -1,8 +1,11 @@
-//! `--networks FILE`: what the user calls which address block, as TOML or CSV.
+//! `--networks FILE`: what the user calls which address block, as TOML or CSV; and AWS's own list of its networks,
+//! as it publishes it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ipnet::IpNet;
+use serde_json::Value as Json;
 
 use super::toml_text::{self, Document, Entry, Value};
 use crate::exit::Usage;
@@ -16,11 +19,51 @@ pub(super) type Named = (IpNet, String, Option<String>);
 const KINDS: [&str; 5] = ["office", "vpn", "nat", "aws", "vendor"];
 const COLUMNS: [&str; 3] = ["cidr", "label", "kind"];
 
-/// Reads the file; a name that ends in `.csv` is CSV with a header, any other TOML.
+/// Reads the file; a name that ends in `.csv` is CSV with a header, one in `.json` AWS's list, any other TOML.
 pub(super) fn read(path: &Path) -> Result<Vec<Named>, Usage> {
     let text = toml_text::read("--networks", path)?;
-    let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    if is_csv { from_csv(&text, path) } else { from_toml(&text, path) }
+    let ends_in =
+        |end: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(end));
+    if ends_in("csv") {
+        from_csv(&text, path)
+    } else if ends_in("json") {
+        from_aws(&text, path)
+    } else {
+        from_toml(&text, path)
+    }
+}
+
+/// <https://ip-ranges.amazonaws.com/ip-ranges.json>: a network is in it once for each service, and once more for
+/// AMAZON, which is all of them.
+fn from_aws(text: &str, path: &Path) -> Result<Vec<Named>, Usage> {
+    const ALL: &str = "AMAZON";
+    let wrong = |what: &str| {
+        Usage::new(format!(
+            "{}: {}: expected AWS's ip-ranges.json",
+            path.display(),
+            term::visible(what)
+        ))
+    };
+    let list: Json = serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
+    let mut found: BTreeMap<IpNet, (BTreeSet<&str>, &str)> = BTreeMap::new();
+    for (part, cidr) in [("prefixes", "ip_prefix"), ("ipv6_prefixes", "ipv6_prefix")] {
+        let prefixes = list.get(part).and_then(Json::as_array);
+        for prefix in prefixes.ok_or_else(|| wrong(&format!("it has no list {part}")))? {
+            let text = |name: &str| prefix.get(name).and_then(Json::as_str).unwrap_or_default();
+            let network = block(text(cidr)).map_err(|problem| wrong(&problem))?;
+            let (services, region) = found.entry(network).or_default();
+            services.insert(text("service"));
+            *region = text("region");
+        }
+    }
+    let named = found.into_iter().map(|(network, (mut services, region))| {
+        if services.len() > 1 {
+            services.remove(ALL);
+        }
+        let services: Vec<&str> = services.into_iter().collect();
+        (network, format!("AWS {} {region}", services.join("+")), Some("aws".to_owned()))
+    });
+    Ok(named.collect())
 }
 
 fn from_toml(text: &str, path: &Path) -> Result<Vec<Named>, Usage> {
@@ -137,6 +180,31 @@ mod tests {
         assert_eq!(toml(text), Ok(expected.clone()));
         let text = "Kind,cidr,label\noffice,203.0.113.0/24,\"HQ, first floor\"\n,2001:db8::1,VPN\n";
         assert_eq!(csv(text), Ok(expected));
+    }
+
+    #[test]
+    fn aws_publishes_its_own() {
+        let prefix = |cidr: &str, service: &str| {
+            format!(r#"{{"ip_prefix":"{cidr}","region":"eu-west-1","service":"{service}"}}"#)
+        };
+        let prefixes = [
+            prefix("3.5.64.0/21", "AMAZON"),
+            prefix("3.5.64.0/21", "S3"),
+            prefix("3.5.64.0/21", "EC2"),
+            prefix("15.230.1.0/24", "AMAZON"),
+        ];
+        let six = r#"{"ipv6_prefix":"2600:1f68::/36","region":"eu-west-1","service":"EC2"}"#;
+        let list = |prefixes: &str| {
+            let text = format!(r#"{{"prefixes":[{prefixes}],"ipv6_prefixes":[{six}]}}"#);
+            from_aws(&text, Path::new("r.json")).map_err(|error| error.to_string())
+        };
+        let labels = list(&prefixes.join(",")).unwrap();
+        let labels: Vec<&str> = labels.iter().map(|(_, label, _)| label.as_str()).collect();
+        assert_eq!(labels, ["AWS EC2+S3 eu-west-1", "AWS AMAZON eu-west-1", "AWS EC2 eu-west-1"]);
+        let error = list(&prefix("x", "EC2")).unwrap_err();
+        assert!(error.contains("'x' is not an address block"), "{error}");
+        let error = from_aws("{}", Path::new("r.json")).unwrap_err().to_string();
+        assert_eq!(error, "r.json: it has no list prefixes: expected AWS's ip-ranges.json");
     }
 
     #[test]

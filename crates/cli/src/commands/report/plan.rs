@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rolecall_query::{Findings, Networks, Report, Reports, Values, Window};
+use rolecall_query::{Findings, NamedOwner, Networks, Report, Reports, Values, Window};
 
 use super::exceptions::Exceptions;
-use super::networks;
 use super::webhook::Webhook;
+use super::{networks, owners};
 use crate::commands::{self, Context};
 use crate::exit::Usage;
 use crate::render::Format;
@@ -28,7 +28,10 @@ pub(super) struct Plan<'a> {
     pub(super) exceptions: Option<Exceptions>,
     pub(super) output: Option<rolecall_lake::Place>,
     pub(super) since_last: bool,
+    /// The column by whose values lists are made too; reports without it have none.
+    pub(super) split_by: Option<String>,
     pub(super) networks: Networks,
+    pub(super) owners: Vec<NamedOwner>,
     /// Zone of the times that people see.
     pub(super) zone: String,
     pub(super) webhook: Option<Webhook>,
@@ -127,10 +130,13 @@ impl<'a> Plan<'a> {
             );
             return Err(Usage::new(message).into());
         }
+        if let Some(column) = &scheduled.split_by {
+            known_column(&chosen, column)?;
+        }
         let read = |path: &std::path::PathBuf| Exceptions::read(path, reports);
-        let mut networks = context.named_networks();
-        if let Some(path) = &scheduled.networks {
-            networks.extend(networks::read(path)?);
+        let mut named = Vec::new();
+        for path in &scheduled.networks {
+            named.extend(networks::read(path)?);
         }
         let webhook = scheduled.webhook.as_ref().or(context.settings.webhook.as_ref());
         Ok(Self {
@@ -139,7 +145,12 @@ impl<'a> Plan<'a> {
             require_coverage: scheduled.require_coverage.as_deref().map(share).transpose()?,
             exceptions: scheduled.exceptions.as_ref().map(read).transpose()?,
             since_last: scheduled.since_last,
-            networks: Networks::new(networks),
+            split_by: scheduled.split_by.clone(),
+            networks: context.networks(named)?,
+            owners: match &scheduled.owners {
+                Some(path) => owners::read(path)?,
+                None => Vec::new(),
+            },
             zone: match &scheduled.tz {
                 Some(text) => {
                     parse_zone(text).map_err(|reason| Usage::new(format!("--tz: {reason}")))?
@@ -154,6 +165,20 @@ impl<'a> Plan<'a> {
             now,
         })
     }
+}
+
+/// A misspelt column would make no lists, without a word.
+fn known_column(reports: &[&Report], name: &str) -> Result<(), Usage> {
+    let columns = || reports.iter().flat_map(|report| &report.columns).map(|c| c.name.as_str());
+    if columns().any(|column| column == name) {
+        return Ok(());
+    }
+    let hint = did_you_mean(name, columns());
+    let of = match reports {
+        [report] => format!("report {}", report.name),
+        _ => "any report".to_owned(),
+    };
+    Err(Usage::new(format!("--split-by {name}: that is no column of {of}{hint}")))
 }
 
 fn place(context: &Context, uri: &str) -> anyhow::Result<rolecall_lake::Place> {

@@ -13,6 +13,7 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::cells;
+use super::coverage::Held;
 
 /// The fact under which a file keeps what its run held of each account.
 pub(super) const COVERAGE_FACT: &str = "rolecall.coverage";
@@ -32,6 +33,8 @@ const TOLERANCE: f64 = 0.000_5;
 pub(super) struct Seen {
     pub(super) key: Vec<Option<String>>,
     pub(super) verdict: Option<String>,
+    /// What else is watched, in the order of its columns; `None` where the column is not there.
+    pub(super) watched: Vec<Option<Option<String>>>,
     pub(super) reasons: Vec<String>,
     pub(super) coverage: Option<f64>,
     pub(super) account: Option<String>,
@@ -42,6 +45,8 @@ pub(super) struct Seen {
 pub(super) struct Columns {
     pub(super) key: Vec<String>,
     pub(super) verdict: Option<String>,
+    /// Columns whose change is one of the row, though the verdict be the same.
+    pub(super) watch: Vec<String>,
 }
 
 impl Columns {
@@ -60,6 +65,12 @@ impl Columns {
         if let Some(name) = &self.verdict {
             for (row, text) in rows.iter_mut().zip(texts(name)?) {
                 row.verdict = text;
+            }
+        }
+        for name in &self.watch {
+            let is_there = cells::column(batch, name).is_some();
+            for (row, text) in rows.iter_mut().zip(texts(name)?) {
+                row.watched.push(is_there.then_some(text));
             }
         }
         if let Some(array) = cells::column(batch, "coverage") {
@@ -91,6 +102,7 @@ pub(super) struct Earlier {
     /// By key, the rows that have it, in order; a key that is not one is met in that order again.
     by_key: HashMap<Vec<Option<String>>, Vec<usize>>,
     met: Vec<bool>,
+    watch: Vec<String>,
     held: BTreeMap<String, f64>,
     /// With what parameters it was run, where the file says so.
     pub(super) parameters: Option<String>,
@@ -126,7 +138,26 @@ impl Earlier {
             by_key.entry(row.key.clone()).or_default().push(index);
         }
         let met = vec![false; rows.len()];
-        Ok(Self { batch, rows, by_key, met, held, parameters: None })
+        let watch = columns.watch.clone();
+        Ok(Self { batch, rows, by_key, met, watch, held, parameters: None })
+    }
+
+    /// The accounts of which the logs hold less than at the earlier run, in a sentence.
+    pub(super) fn held_more_than(&self, now: &Held) -> Option<String> {
+        let of = |account: &String| now.by_account.get(account).copied().unwrap_or_default();
+        let fell: Vec<String> = self
+            .held
+            .iter()
+            .filter_map(|(account, then)| fell(account, *then, of(account)))
+            .collect();
+        let shown = fell.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = match fell.len().saturating_sub(3) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        (!fell.is_empty()).then(|| {
+            format!("coverage was lost since the earlier file: account {shown}{more}: a row may have changed for that alone")
+        })
     }
 
     /// What became of a row, and why. `held` is what the logs hold of each account now.
@@ -145,8 +176,12 @@ impl Earlier {
         self.met[place] = true;
         let before = &self.rows[place];
         let flipped = before.verdict != row.verdict;
+        let changed = self.changed(before, row);
         let change = match (&before.verdict, &row.verdict) {
-            _ if !flipped => "same".to_owned(),
+            _ if !flipped => match &changed {
+                Some(changed) => format!("changed: {changed}"),
+                None => "same".to_owned(),
+            },
             (before, now) => {
                 let name = |verdict: &Option<String>| verdict.clone().unwrap_or("none".to_owned());
                 format!("flipped: {} → {}", name(before), name(now))
@@ -166,9 +201,30 @@ impl Earlier {
             _ if flipped => self.account_fell(row, held),
             _ => None,
         };
-        let reasons =
-            [labelled("reasons added", added), labelled("reasons removed", removed), fell];
+        // Less to see is the first thing to know of a verdict that flipped.
+        let fell = match fell {
+            Some(fell) if flipped => Some(format!("the logs hold less than then: {fell}")),
+            fell => fell,
+        };
+        let reasons = [
+            fell,
+            changed.filter(|_| flipped),
+            labelled("reasons added", added),
+            labelled("reasons removed", removed),
+        ];
         (change, joined(reasons))
+    }
+
+    /// What is watched and differs: `status Active → Inactive`.
+    fn changed(&self, before: &Seen, now: &Seen) -> Option<String> {
+        let each = self.watch.iter().zip(before.watched.iter().zip(&now.watched));
+        let changed = each.filter_map(|(name, (before, now))| {
+            let (before, now) = (before.as_ref()?, now.as_ref()?);
+            let shown = |text: &Option<String>| text.clone().unwrap_or("none".to_owned());
+            (before != now).then(|| format!("{name} {} → {}", shown(before), shown(now)))
+        });
+        let changed: Vec<String> = changed.collect();
+        (!changed.is_empty()).then(|| changed.join(", "))
     }
 
     /// The rows that were not met again, in the columns of `schema`.
@@ -262,6 +318,7 @@ mod tests {
         Columns {
             key: vec!["account_id".to_owned(), "user_name".to_owned()],
             verdict: Some("state".to_owned()),
+            watch: Vec::new(),
         }
     }
 
@@ -292,7 +349,9 @@ mod tests {
         let expected = [
             (
                 "flipped: USED → STALE",
-                Some("reasons added: IDLE; reasons removed: CT_USE; coverage fell 1.000 → 0.500"),
+                Some(
+                    "the logs hold less than then: coverage fell 1.000 → 0.500; reasons added: IDLE; reasons removed: CT_USE",
+                ),
             ),
             ("same", Some("reasons added: NO_OWNER")),
             ("same", None),
@@ -321,5 +380,61 @@ mod tests {
         // A row that was gone then is not gone again.
         let again = Earlier::new(&gone, &columns(), BTreeMap::new()).unwrap();
         assert!(again.rows.is_empty());
+    }
+
+    #[test]
+    fn what_is_watched_changes_a_row_though_its_verdict_be_the_same() {
+        let rows = |states: [&str; 4], status: Option<[&str; 4]>| {
+            let names = StringArray::from(vec!["a", "b", "c", "d"]);
+            let mut columns = vec![
+                ("user_name", Arc::new(names) as ArrayRef),
+                ("state", Arc::new(StringArray::from(states.to_vec())) as ArrayRef),
+            ];
+            let status = status.map(|status| Arc::new(StringArray::from(status.to_vec())));
+            columns.extend(status.map(|status| ("status", status as ArrayRef)));
+            RecordBatch::try_from_iter(columns).unwrap()
+        };
+        let columns = Columns {
+            key: vec!["user_name".to_owned()],
+            verdict: Some("state".to_owned()),
+            watch: vec!["status".to_owned(), "nowhere".to_owned()],
+        };
+        let held = BTreeMap::new();
+        let then =
+            rows(["GO", "GO", "GO", "STAY"], Some(["Active", "Active", "Inactive", "Active"]));
+        let now =
+            rows(["GO", "GO", "STAY", "STAY"], Some(["Active", "Inactive", "Active", "Active"]));
+        let now = columns.read(&now).unwrap();
+        let mut earlier = Earlier::new(&then, &columns, held.clone()).unwrap();
+        let found: Vec<_> = now.iter().map(|row| earlier.compare(row, &held)).collect();
+        let expected = [
+            ("same", None),
+            ("changed: status Active → Inactive", None),
+            ("flipped: GO → STAY", Some("status Inactive → Active")),
+            ("same", None),
+        ];
+        let expected = expected.map(|(change, why)| (change.to_owned(), why.map(str::to_owned)));
+        assert_eq!(found, expected);
+
+        // A file from before the column was there tells nothing of it.
+        let then = rows(["GO", "GO", "STAY", "STAY"], None);
+        let mut earlier = Earlier::new(&then, &columns, held.clone()).unwrap();
+        assert!(now.iter().all(|row| earlier.compare(row, &held).0 == "same"));
+    }
+
+    #[test]
+    fn accounts_that_the_logs_hold_less_of_are_named() {
+        let held = |shares: &[(&str, f64)]| -> BTreeMap<String, f64> {
+            shares.iter().map(|(account, share)| ((*account).to_owned(), *share)).collect()
+        };
+        let all = held(&[("1", 1.0), ("2", 1.0), ("3", 0.5), ("4", 1.0), ("5", 1.0)]);
+        let earlier = Earlier::new(&batch(&[]), &columns(), all.clone()).unwrap();
+        let now = |shares: &[(&str, f64)]| Held { by_account: held(shares), share: 0.0 };
+        assert_eq!(earlier.held_more_than(&Held { by_account: all, share: 0.0 }), None);
+        let less = earlier.held_more_than(&now(&[("1", 0.25), ("3", 0.5), ("4", 1.0), ("5", 1.0)]));
+        let less = less.unwrap();
+        assert!(less.contains("account 1 fell 1.000 → 0.250, 2 fell 1.000 → 0.000:"), "{less}");
+        let none = earlier.held_more_than(&now(&[])).unwrap();
+        assert!(none.contains(", and 2 more:"), "{none}");
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Done {
     pub(super) tally: Tally,
     /// What the logs hold of its window, where somebody asked.
     pub(super) held: Option<Held>,
+    /// Whether the share of the logs that is held says how far the report can be relied on.
+    pub(super) judged: bool,
     /// The files that were written.
     pub(super) files: Vec<String>,
     /// What the reader must know, such as that there is nothing to compare with.
@@ -33,8 +35,11 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// The lowest coverage there is: of the window, or of a row.
+    /// The lowest coverage there is: of the window, or of a row; none where it does not matter.
     fn lowest_coverage(&self) -> Option<f64> {
+        if !self.judged {
+            return None;
+        }
         let window = self.held.as_ref().map(|held| held.share);
         match (window, self.tally.lowest_coverage) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -118,6 +123,12 @@ impl RunSummary<'_> {
     fn is_coverage_low(&self) -> bool {
         let required = self.require_coverage;
         let lowest = self.lowest_coverage();
+        // Nothing was asked of reports that do not rest on it.
+        if !self.ran.is_empty()
+            && self.ran.len() == self.done().filter(|(_, done)| !done.judged).count()
+        {
+            return false;
+        }
         required.is_some_and(|required| lowest.is_none_or(|(_, lowest)| lowest < required))
     }
 
@@ -234,13 +245,17 @@ mod tests {
     use super::*;
 
     fn ran(findings: u64, coverage: f64) -> Ran {
+        judged(findings, coverage, true)
+    }
+
+    fn judged(findings: u64, coverage: f64, judged: bool) -> Ran {
         let tally = Tally {
             rows: 3,
             findings: BTreeMap::from([("STALE".to_owned(), findings)]),
             lowest_coverage: Some(coverage),
             ..Tally::default()
         };
-        let done = Done { tally, held: None, files: Vec::new(), notes: Vec::new() };
+        let done = Done { tally, held: None, judged, files: Vec::new(), notes: Vec::new() };
         Ran { name: "keys".to_owned(), outcome: Ok(done) }
     }
 
@@ -259,5 +274,10 @@ mod tests {
         assert_eq!(exit(vec![ran(2, 0.5)], None), 3);
         assert_eq!(exit(vec![ran(2, 0.9)], Some(0.9)), 3);
         assert_eq!(exit(vec![], Some(0.9)), 4);
+        // What does not rest on the logs counts neither way.
+        assert_eq!(exit(vec![judged(0, 0.1, false)], Some(0.9)), 0);
+        assert_eq!(exit(vec![judged(2, 0.1, false)], Some(0.9)), 3);
+        assert_eq!(exit(vec![judged(0, 0.1, false), ran(0, 1.0)], Some(0.9)), 0);
+        assert_eq!(exit(vec![judged(0, 1.0, false), ran(0, 0.1)], Some(0.9)), 4);
     }
 }

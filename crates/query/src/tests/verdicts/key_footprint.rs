@@ -3,6 +3,8 @@
 use super::super::lake::event;
 use super::super::reporting::run;
 use super::{Case, WINDOW, ago};
+use crate::functions::databases::tests::mmdb::{Value, database};
+use crate::{AddressDatabase, Networks};
 
 const AS_OF: (&str, &str) = ("as_of", "2026-07-01T00:00:00Z");
 
@@ -57,5 +59,37 @@ async fn calls_are_grouped_by_where_they_come_from() {
     assert_eq!(
         run(&case.lake, "key-footprint", &[AS_OF, ("days", "2")], "access_key_id").await,
         "AKIAOTHER"
+    );
+}
+
+#[tokio::test]
+async fn addresses_have_the_names_that_the_user_gives_them() {
+    let map = |name, value| Value::Map(vec![(name, value)]);
+    let asn = Value::Map(vec![
+        ("autonomous_system_number", Value::Number(64_500)),
+        ("autonomous_system_organization", Value::Text("Example Transit")),
+    ]);
+    let country = map("country", map("iso_code", Value::Text("DE")));
+    let asn = AddressDatabase::read(database("ASN", &[("198.51.100.0/24", asn)])).unwrap();
+    let country =
+        AddressDatabase::read(database("Country", &[("203.0.113.0/24", country)])).unwrap();
+    let office =
+        ("198.51.100.0/28".parse().unwrap(), "Office".to_owned(), Some("office".to_owned()));
+    let mut case = used_key();
+    case.lake = case.lake.networks(Networks::new([office]));
+    let columns = "via source network network_kind network_asn network_as_name network_country";
+    let given = [AS_OF, ("access_key", "AKIAU")];
+    assert_eq!(
+        run(&case.lake, "key-footprint", &given, columns).await,
+        "key | 198.51.100.7 | Office | office |  |  | \n\
+         key | 198.51.100.7 | Office | office |  |  | \n\
+         session | 203.0.113.9 |  |  |  |  | "
+    );
+    case.lake = case.lake.networks(Networks::default().with_asn(asn).with_country(country));
+    assert_eq!(
+        run(&case.lake, "key-footprint", &given, columns).await,
+        "key | 198.51.100.7 |  |  | 64500 | Example Transit | \n\
+         key | 198.51.100.7 |  |  | 64500 | Example Transit | \n\
+         session | 203.0.113.9 |  |  |  |  | DE"
     );
 }

@@ -138,19 +138,3 @@ fn rows_match_by_account_arn_tag_and_column() {
         assert_eq!(found, expected, "{matched}");
     }
 }
-
-#[test]
-fn globs() {
-    for (pattern, text, expected) in [
-        ("*", "", true),
-        ("a*c", "abbc", true),
-        ("a*c", "abcb", false),
-        ("a*b*c", "a-b-b-c", true),
-        ("?", "", false),
-        ("role/é?", "role/éü", true),
-        ("", "", true),
-        ("a", "A", false),
-    ] {
-        assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
-    }
-}
