@@ -30,7 +30,7 @@ use crate::exit::Usage;
 use crate::render::{self, Format, Heading};
 use crate::settings::Settings;
 use crate::term::Screen;
-use crate::{clock, exit, failpoint};
+use crate::{clock, exit, failpoint, term};
 
 /// Log files that are fetched at once, for each thread that reads. Objects come with a delay each.
 const FETCHES_PER_THREAD: usize = 8;
@@ -169,11 +169,11 @@ impl Context {
         Ok(())
     }
 
-    /// Says how many rows there were, to a person who sees them as a table.
-    pub(crate) fn say_rows(&self, summary: &render::Summary) {
+    /// Says what stands below the rows, such as how many there were, to a person who sees them as a table.
+    pub(crate) fn say_below(&self, footer: &str) {
         if self.format() == Format::Table && self.stdout.terminal {
             // Nobody is left to tell if standard error is closed.
-            let _ = writeln!(std::io::stderr(), "{}", summary.footer());
+            let _ = writeln!(std::io::stderr(), "{}", term::visible(footer));
         }
     }
 

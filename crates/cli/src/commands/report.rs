@@ -32,7 +32,7 @@ mod summary;
 mod toml_text;
 mod webhook;
 
-use self::annotate::{Annotator, Surroundings};
+use self::annotate::{Annotator, Surroundings, Tally};
 use self::coverage::Held;
 use self::plan::{Job, Plan};
 use self::since::{COVERAGE_FACT, Columns, Earlier, PARAMETERS_FACT};
@@ -147,7 +147,7 @@ impl Run<'_> {
         let mut split = plan.split_by.as_ref().filter(has).map(|column| Split::new(column));
         let summary = write_rows(rows, &mut annotator, &heading, outs, split.as_mut()).await?;
         if plan.output.is_none() {
-            self.context.say_rows(&summary);
+            self.context.say_below(&footer(&summary, &annotator.tally));
             if plan.all {
                 writeln!(stdout)?;
             }
@@ -302,6 +302,15 @@ fn screen_columns(report: &Report) -> Vec<String> {
     }
     let added = annotate::EXCEPTION_COLUMNS.into_iter().chain([since::CHANGE]).map(str::to_owned);
     report.screen.iter().cloned().chain(added).collect()
+}
+
+/// How many rows there were, and how many with which verdict.
+fn footer(summary: &Summary, tally: &Tally) -> String {
+    let rows = summary.footer();
+    match tally.verdicts.is_empty() {
+        true => rows,
+        false => format!("{rows}: {}", summary::counts(&tally.verdicts)),
+    }
 }
 
 /// What was asked for, apart from the window, which moves from run to run.

@@ -23,7 +23,7 @@ pub(crate) async fn run(context: &Context, args: &args::Sql) -> anyhow::Result<E
         let summary =
             render::stream(&options, &Heading::default(), &rows.schema, stream, &mut out).await?;
         out.flush()?;
-        context.say_rows(&summary);
+        context.say_below(&summary.footer());
         return Ok(Exit::Done);
     }
     if context.format() == Format::Parquet {

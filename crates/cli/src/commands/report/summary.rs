@@ -233,7 +233,7 @@ impl RunSummary<'_> {
 }
 
 /// `STALE 2, USED 10`
-fn counts(counts: &BTreeMap<String, u64>) -> String {
+pub(super) fn counts(counts: &BTreeMap<String, u64>) -> String {
     let name = |name: &str| if name.is_empty() { "none".to_owned() } else { name.to_owned() };
     let each: Vec<String> =
         counts.iter().map(|(value, count)| format!("{} {count}", name(value))).collect();
