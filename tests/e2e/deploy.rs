@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use crate::support::{
-    Cmd, Enforcing, Record, gzip, log_file, log_file_name, python, repository, skipped,
+    Cmd, Enforcing, Record, Run, gzip, log_file, log_file_name, python, repository, skipped,
 };
 
 /// CloudFormation takes a template of this many bytes in a request; a larger one would have to be in a bucket.
@@ -31,6 +31,11 @@ fn read(name: &str) -> String {
 
 fn template() -> String {
     read("deploy/cloudformation/rolecall.yaml")
+}
+
+/// Inventory and reports, a stack beside the other.
+fn template_of_reports() -> String {
+    read("deploy/cloudformation/reports.yaml")
 }
 
 /// A section of the template: from its heading to the next.
@@ -66,12 +71,17 @@ fn snake_case(name: &str) -> String {
 
 #[test]
 fn the_templates_pass_their_linter() {
-    let template = repository().join("deploy/cloudformation/rolecall.yaml");
-    Cmd::new(python("linters").join("cfn-lint")).arg("--").arg(&template).run().exits(0);
-    let inventory = repository().join("deploy/stackset-inventory-role.yaml");
-    Cmd::new(python("linters").join("cfn-lint")).arg("--").arg(&inventory).run().exits(0);
-    let bytes = std::fs::metadata(&template).unwrap().len();
-    assert!(usize::try_from(bytes).unwrap() <= MAX_TEMPLATE_BYTES, "{bytes} bytes");
+    let templates = [
+        "cloudformation/rolecall.yaml",
+        "cloudformation/reports.yaml",
+        "stackset-inventory-role.yaml",
+    ];
+    for name in templates {
+        let template = repository().join("deploy").join(name);
+        Cmd::new(python("linters").join("cfn-lint")).arg("--").arg(&template).run().exits(0);
+        let bytes = std::fs::metadata(&template).unwrap().len();
+        assert!(usize::try_from(bytes).unwrap() <= MAX_TEMPLATE_BYTES, "{name}: {bytes} bytes");
+    }
 }
 
 #[test]
@@ -148,25 +158,38 @@ fn template_and_module_take_and_give_the_same() {
         let text = read(&format!("deploy/terraform/{file}"));
         declared_names(&text, before, '"').into_iter().map(str::to_owned).collect()
     };
-    // A stack has a name of its own.
-    let mut parameters: BTreeSet<String> =
-        declared(&template, "Parameters").iter().map(|name| snake_case(name)).collect();
-    assert!(parameters.insert("name".to_owned()));
+    let reports = template_of_reports();
+    let of_both = |section: &str| -> BTreeSet<String> {
+        let both = declared(&template, section).into_iter().chain(declared(&reports, section));
+        both.map(|name| snake_case(&name)).collect()
+    };
+    // A stack has a name of its own, and that of the reports is a second one.
+    let mut parameters = of_both("Parameters");
+    assert!(parameters.insert("name".to_owned()) && parameters.insert("reports".to_owned()));
+    assert!(parameters.remove("rolecall_stack"));
     assert_eq!(parameters, of_module("variables.tf", "variable \""));
-    let outputs: BTreeSet<String> =
-        declared(&template, "Outputs").iter().map(|name| snake_case(name)).collect();
-    assert_eq!(outputs, of_module("outputs.tf", "\noutput \""));
-    for pattern in ["$.message = \"batch committed\"", "$.tables.log_files.files_vacuumed >= 0"] {
-        assert!(template.contains(pattern), "{pattern}");
-        let escaped = pattern.replace('"', "\\\"");
-        assert!(read("deploy/terraform/alarms.tf").contains(&escaped), "{escaped}");
+    assert_eq!(of_both("Outputs"), of_module("outputs.tf", "\noutput \""));
+    let patterns = [&template, &reports].map(|text| declared_names(text, "FilterPattern: '", '\''));
+    let module = [read("deploy/terraform/alarms.tf"), read("deploy/terraform/reports.tf")].concat();
+    assert_eq!((patterns[0].len(), patterns[1].len()), (2, 5));
+    for pattern in patterns.into_iter().flatten() {
+        let escaped = format!("\"{}\"\n", pattern.replace('"', "\\\""));
+        assert!(module.contains(&escaped), "{escaped}");
+    }
+    // What is given to both stacks is said in the same way.
+    let (ours, theirs) = (section(&template, "Parameters"), section(&reports, "Parameters"));
+    for name in ["ImageUri", "ImageRepositoryArn", "CpuArchitecture", "AssignPublicIp"] {
+        let of = |text: &str| {
+            let rest = text.split(&format!("  {name}:\n")).nth(1).unwrap().to_owned();
+            rest.lines().take_while(|line| line.starts_with("    ")).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(of(ours), of(theirs), "{name}");
     }
 }
 
 #[test]
 fn every_statement_and_every_alarm_is_explained() {
-    let (template, readme, runbook) =
-        (template(), read("deploy/README.md"), read("deploy/RUNBOOK.md"));
+    let (readme, runbook) = (read("deploy/README.md"), read("deploy/RUNBOOK.md"));
     let table = readme.lines().filter(|line| line.starts_with("| "));
     let explained: BTreeSet<&str> =
         table.flat_map(|line| line.split('|').nth(1).unwrap().split(',')).map(str::trim).collect();
@@ -180,23 +203,30 @@ fn every_statement_and_every_alarm_is_explained() {
     let missing: Vec<&String> =
         statements.iter().filter(|sid| !explained.contains(sid.as_str())).collect();
     assert!(missing.is_empty(), "README.md does not explain {missing:?}");
-    // In the template, by a comment above each.
-    let lines: Vec<&str> = template.lines().map(str::trim).collect();
-    for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("- Sid: ")) {
-        let optional = lines[at - 2] == "- !If";
-        let above = lines[if optional { at - 3 } else { at - 1 }];
-        assert!(above.starts_with("# "), "no comment above {line}, line {}", at + 1);
+    let mut alarms = 0;
+    for (template, stack) in
+        [(template(), "AWS::StackName"), (template_of_reports(), "RolecallStack")]
+    {
+        // In the template, by a comment above each.
+        let lines: Vec<&str> = template.lines().map(str::trim).collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("- Sid: ")) {
+            let optional = lines[at - 2] == "- !If";
+            let above = lines[if optional { at - 3 } else { at - 1 }];
+            assert!(above.starts_with("# "), "no comment above {line}, line {}", at + 1);
+        }
+        for alarm in declared_names(&template, &format!("AlarmName: !Sub ${{{stack}}}-"), '\n') {
+            alarms += 1;
+            assert!(
+                runbook.contains(&format!("\n## {alarm}\n")),
+                "RUNBOOK.md has no section on {alarm}"
+            );
+            assert!(
+                template.contains(&format!("RUNBOOK.md, {alarm}.")),
+                "{alarm} does not name its section"
+            );
+        }
     }
-    for alarm in declared_names(&template, "AlarmName: !Sub ${AWS::StackName}-", '\n') {
-        assert!(
-            runbook.contains(&format!("\n## {alarm}\n")),
-            "RUNBOOK.md has no section on {alarm}"
-        );
-        assert!(
-            template.contains(&format!("RUNBOOK.md, {alarm}.")),
-            "{alarm} does not name its section"
-        );
-    }
+    assert_eq!(alarms, 4 + 5);
 }
 
 /// Every `rolecall …` that a reader may type or a task runs.
@@ -429,11 +459,58 @@ fn the_tasks_do_their_work_with_their_own_roles() {
         assert!(areas.contains(area), "doctor says nothing about {area}: {run}");
     }
 
+    the_timers_do_their_work(stack);
+
     // Maintenance says what its alarm looks for.
     let run = stack.task("maintenance").run().exits(0);
     assert_eq!(run.stdout().lines().count(), 1, "one line, or CloudWatch sees no JSON: {run}");
     let vacuumed = &run.json()["tables"]["log_files"]["files_vacuumed"];
     assert!(vacuumed.is_u64(), "the metric filter finds nothing: {run}");
+}
+
+/// Inventory and reports, as the timers start them, each with its own role; they say what their alarms look for.
+fn the_timers_do_their_work(stack: &Stack) {
+    let run = stack.task("inventory").run().exits(0);
+    let lines: Vec<Value> =
+        run.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [line] = lines.as_slice() else { panic!("not one account: {run}") };
+    assert!(line["snapshot_id"].is_string(), "the metric filter finds nothing: {run}");
+    // Of this account nothing is missing but what the organisation would tell.
+    let missing = line["missing"].as_array().unwrap();
+    let other = |text: &&Value| !text.as_str().unwrap().ends_with("read with --organization");
+    assert_eq!(missing.iter().find(other), None, "{run}");
+
+    let last_line = |run: &Run| run.stderr().lines().last().unwrap_or_default().to_owned();
+    let given: Vec<String> =
+        serde_json::from_value(stack.0["tasks"]["report"]["command"].clone()).unwrap();
+    let with = |changes: &[(&str, &str)]| {
+        let mut command = given.clone();
+        for (flag, value) in changes {
+            let at = command.iter().position(|word| word == flag).unwrap();
+            (*value).clone_into(&mut command[at + 1]);
+        }
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        stack.started_by("report", "report", &words).run()
+    };
+    // The logs hold next to nothing: failures, then coverage, then findings, and the last line says which.
+    let run = with(&[]).exits(4);
+    assert!(
+        last_line(&run).starts_with("rolecall: ") && last_line(&run).ends_with("exit code 4"),
+        "{run}"
+    );
+    let run = with(&[("--require-coverage", "0")]).exits(3);
+    assert!(last_line(&run).ends_with("exit code 3"), "{run}");
+    let run = with(&[("--require-coverage", "0"), ("--fail-on", "NEVER_SAID")]).exits(0);
+    assert!(last_line(&run).ends_with("exit code 0"), "{run}");
+    let reports =
+        format!("s3://{}/reports/", stack.0["outputs"]["LakeBucketName"].as_str().unwrap());
+    assert!(run.stderr().contains(&reports), "no file below {reports}: {run}");
+
+    // Its role cannot change the lake.
+    let refused = stack.started_by("report", "report", &["maintain"]).run();
+    assert!(!refused.is_done(), "{refused}");
+    let refused = stack.started_by("report", "report", &["inventory"]).run();
+    assert!(!refused.is_done(), "{refused}");
 }
 
 /// What the metric filter `{ $.message = "batch committed" }` matches.
