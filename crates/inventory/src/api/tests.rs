@@ -1,4 +1,4 @@
-//! IAM in pages, throttling and denying, from a server that does nothing else.
+//! AWS in pages, throttling and denying, from a server that does nothing else.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -13,11 +13,14 @@ use super::*;
 use crate::assemble::snapshots;
 use crate::parts::Part;
 
+mod organization;
+
 const ACCOUNT: &str = "111122223333";
 /// 2026-01-05T08:00:00Z.
 const NOW: i64 = 1_767_600_000_000_000;
 
-/// Status and body, for action, marker and how often that was asked before.
+/// Status and body, for action, marker and how often that was asked before. Of services that are asked in JSON
+/// the second is the body of the request.
 type Answers = fn(&str, &str, usize) -> (u16, String);
 
 /// Serves until the test program ends; gives where.
@@ -36,10 +39,13 @@ fn serve(answers: Answers) -> String {
 
 fn answer(mut stream: &TcpStream, asked: &Mutex<BTreeMap<String, usize>>, answers: Answers) {
     let mut from = BufReader::new(stream);
-    let mut length = 0;
+    let (mut length, mut target) = (0, None);
     loop {
         let mut line = String::new();
         from.read_line(&mut line).unwrap();
+        let is_target = line.to_ascii_lowercase().starts_with("x-amz-target:");
+        target =
+            target.or(is_target.then(|| line.trim_end().rsplit('.').next().unwrap().to_owned()));
         let line = line.trim_end().to_ascii_lowercase();
         if let Some(value) = line.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
@@ -57,14 +63,18 @@ fn answer(mut stream: &TcpStream, asked: &Mutex<BTreeMap<String, usize>>, answer
     };
     let before = {
         let mut asked = asked.lock().unwrap();
-        let times = asked.entry(form.clone()).or_default();
+        let times = asked.entry(format!("{target:?} {form}")).or_default();
         *times += 1;
         *times - 1
     };
     let subject = [field("Marker"), field("UserName"), field("AccessKeyId")].concat();
-    let (status, body) = answers(field("Action"), &subject, before);
+    let (status, body) = match &target {
+        Some(action) => answers(action, &form, before),
+        None => answers(field("Action"), &subject, before),
+    };
+    let kind = if target.is_some() { "application/x-amz-json-1.1" } else { "text/xml" };
     let head = format!(
-        "HTTP/1.1 {status} x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status} x\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     // Whoever does not wait for the answer is no failure of ours.
