@@ -42,7 +42,7 @@ locals {
       # The last line that it logs ends with its exit code, for the alarms.
       command = concat(
         ["report", "--all", "--since-last", "--output", "s3://${aws_s3_bucket.lake.bucket}/${var.report_prefix}"],
-        ["--format", var.report_format, "--fail-on", var.report_fail_on],
+        ["--format", var.report_format, "--days", tostring(var.report_days), "--fail-on", var.report_fail_on],
         var.report_require_coverage == null ? [] : ["--require-coverage", tostring(var.report_require_coverage)],
       )
       cpu         = var.report_cpu

@@ -306,6 +306,13 @@ variable "report_format" {
   }
 }
 
+variable "report_days" {
+  description = "How many days of logs the reports look at; coverage is the share of these that is held."
+  type        = number
+  default     = 90
+  nullable    = false
+}
+
 variable "report_fail_on" {
   description = "Verdicts that count as findings and fire the findings alarm; `any` for what each report calls one."
   type        = string

@@ -341,6 +341,9 @@ if with_reports:
     check(secret[:2] == ["HasWebhook", {"Name": "ROLECALL_WEBHOOK", "ValueFrom": "WebhookSecretArn"}], f"{secret}")
     check(tasks["report"]["secrets"] == int(of_keys), f"secrets: {tasks['report']['secrets']}")
     asked = ["--organization", "--role-name", role_in_accounts, "--external-id", "chosen-by-us"] * of_keys
+    said = ["report", "--all", "--since-last", "--output", f"s3://{lake}/{prefix_of_reports}", "--format", "html",
+            "--days", "90", "--fail-on", "any", "--require-coverage", "0.9"]
+    check(tasks["report"]["command"] == said, f"{tasks['report']}")
     check(tasks["inventory"]["command"] == ["inventory", "--format", "ndjson"] + asked, f"{tasks['inventory']}")
 check(told["ROLECALL_LAKE"] == outputs["LakeUri"] and told["ROLECALL_QUEUE_URL"] == queue, f"told: {told}")
 check(told["ROLECALL_VISIBILITY_TIMEOUT"] == attributes(queue)["VisibilityTimeout"], "visibility timeouts differ")

@@ -21,6 +21,8 @@ use crate::exit::{self, Exit, Usage};
 use crate::render::{Format, Heading};
 use crate::{args, clock, term};
 
+mod words;
+
 /// Accounts whose rows are committed together: many small commits would make a slow lake.
 const ACCOUNTS_PER_COMMIT: usize = 50;
 /// Clocks of file servers differ by so much, in microseconds, without any being wrong.
@@ -45,12 +47,7 @@ pub(crate) async fn run(context: &Context, args: &args::Inventory) -> anyhow::Re
     let kept = keep(context, gathered, now).await?;
     if context.format() == Format::Table {
         let mut out = exit::stdout();
-        for inventory in &kept.inventories {
-            write_words(&mut out, inventory)?;
-        }
-        for trail in &kept.trails {
-            write_trail(&mut out, trail)?;
-        }
+        words::write(&mut out, context.stdout, &kept.inventories, &kept.trails)?;
         out.flush()?;
     } else {
         context.write_batch(&heading(at), &rows(&kept.inventories, &kept.ids)?)?;
@@ -189,7 +186,12 @@ fn accounts(given: &str) -> anyhow::Result<Vec<String>> {
     if given.split(',').all(is_account) {
         return Ok(given.split(',').map(str::to_owned).collect());
     }
-    let text = std::fs::read_to_string(given).map_err(|error| wrong(error.kind().to_string()))?;
+    let text = std::fs::read_to_string(given).map_err(|error| {
+        let kind = error.kind();
+        wrong(format!(
+            "neither numbers of 12 digits with commas between, nor a file that can be read ({kind})"
+        ))
+    })?;
     let mut accounts = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let account = line.split('#').next().unwrap_or_default().trim();
@@ -214,51 +216,6 @@ fn heading(at: i64) -> Heading {
         generated_micros: Some(at),
         ..Heading::default()
     }
-}
-
-fn write_words(out: &mut impl std::io::Write, inventory: &Inventory) -> std::io::Result<()> {
-    let snapshot = &inventory.snapshot;
-    let name = snapshot.account_name.as_deref().unwrap_or_default();
-    writeln!(
-        out,
-        "{}{}{} as of {}",
-        snapshot.account_id,
-        if name.is_empty() { "" } else { " " },
-        term::visible(name),
-        clock::format_time(snapshot.snapshot_time),
-    )?;
-    let counts = [
-        (inventory.users.len(), "user"),
-        (inventory.access_keys.len(), "access key"),
-        (inventory.groups.len(), "group"),
-        (inventory.roles.len(), "role"),
-        (inventory.trust_statements.len(), "trust statement"),
-        (inventory.identity_providers.len(), "identity provider"),
-        (inventory.identity_center_assignments.len(), "assignment"),
-        (inventory.identity_store_users.len(), "identity store user"),
-        (inventory.organization_policies.len(), "organisation-wide guardrail"),
-        (inventory.known_accounts.len(), "known account"),
-    ];
-    let counts = counts.iter().filter(|(number, _)| *number > 0);
-    let counts: Vec<String> =
-        counts.map(|(number, noun)| term::count(*number as u64, noun)).collect();
-    writeln!(out, "  {}", if counts.is_empty() { "empty".to_owned() } else { counts.join(", ") })?;
-    writeln!(out, "  read     {}", snapshot.parts.join(", "))?;
-    for missing in &snapshot.missing {
-        writeln!(out, "  missing  {}", term::visible(missing))?;
-    }
-    Ok(())
-}
-
-fn write_trail(out: &mut impl std::io::Write, trail: &Sight) -> std::io::Result<()> {
-    let whose = if trail.organization { ", of the whole organisation" } else { "" };
-    let state = if trail.logging { "on" } else { "switched off" };
-    writeln!(out, "{}{whose}: {state}", term::visible(&trail.trail_arn))?;
-    if !trail.findings.is_empty() {
-        let left_out: Vec<String> = trail.findings.iter().map(ToString::to_string).collect();
-        writeln!(out, "  does not record  {}", term::visible(&left_out.join("; ")))?;
-    }
-    Ok(())
 }
 
 /// One row per account.

@@ -310,7 +310,7 @@ async fn a_key_that_no_record_names_is_known_to_the_inventory() {
     assert_eq!(fact(&answer, "account"), "111111111111 (dev)");
     assert_eq!(
         fact(&answer, "in the inventory"),
-        "Active, slot 2, of arn:aws:iam::111111111111:user/ann, created 2026-01-05 01:00:00, as of \
+        "Active, slot 2, created 2026-01-05 01:00:00, as of \
          2026-01-05 08:00:00 (4 hours ago)"
     );
     assert_eq!(
@@ -335,10 +335,7 @@ async fn what_the_logs_say_stands_beside_the_inventory() {
     let lake = with_inventory();
     let answer = ask(&lake, "AKIAANN0000000000000").await;
     assert_eq!(answer.headline, "a long-term access key of arn:aws:iam::111111111111:user/ann");
-    assert!(
-        fact(&answer, "in the inventory")
-            .starts_with("Active, of arn:aws:iam::111111111111:user/ann")
-    );
+    assert!(fact(&answer, "in the inventory").starts_with("Active, created "));
     assert_eq!(
         fact(&answer, "IAM's last use"),
         "2026-01-05 06:00:00 (6 hours ago), s3 in eu-west-1"

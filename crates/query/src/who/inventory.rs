@@ -133,8 +133,8 @@ impl Known {
         }
     }
 
-    /// The state in the inventory, in one line.
-    fn state(&self) -> String {
+    /// The state in the inventory, in one line; whose key it is only where nothing else has named the user.
+    fn state(&self, is_named: bool) -> String {
         let mut parts = Vec::new();
         if self.what == What::Key {
             let status = self.cell("status");
@@ -142,7 +142,9 @@ impl Known {
             if !self.cell("slot").is_empty() {
                 parts.push(format!("slot {}", self.cell("slot")));
             }
-            parts.push(format!("of {}", self.owner()));
+            if !is_named {
+                parts.push(format!("of {}", self.owner()));
+            }
         }
         if !self.cell("created").is_empty() {
             parts.push(format!("created {}", self.cell("created")));
@@ -169,7 +171,9 @@ impl Known {
     /// Adds to what the logs say.
     pub(super) fn add_to(&self, answer: &mut WhoAnswer) {
         let label = if self.what == What::User { "console's last use" } else { "IAM's last use" };
-        answer.fact("in the inventory", self.state());
+        let owner = self.owner();
+        let is_named = answer.facts.iter().any(|fact| fact.text.contains(&owner));
+        answer.fact("in the inventory", self.state(is_named));
         answer.fact(label, self.last_used());
     }
 
