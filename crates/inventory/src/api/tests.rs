@@ -199,3 +199,74 @@ async fn a_list_that_breaks_off_does_not_count_as_read() {
         assert!(one.snapshot.missing.iter().any(|line| line.starts_with(&prefix)), "{part}");
     }
 }
+
+/// Every list in two pages, of which each is throttled at first; what tells most is denied.
+fn in_two_pages(action: &str, subject: &str, before: usize) -> (u16, String) {
+    let lists = ["ListUsers", "ListRoles", "ListAccessKeys"];
+    if lists.contains(&action) && before == 0 {
+        return error(400, "Throttling");
+    }
+    let list = |name: &str, first: &str, second: &str| {
+        let (member, end) = match subject.starts_with("two") {
+            false => (first, "<IsTruncated>true</IsTruncated><Marker>two</Marker>"),
+            true => (second, "<IsTruncated>false</IsTruncated>"),
+        };
+        result(action, &format!("<{name}><member>{member}</member></{name}>{end}"))
+    };
+    let user = |number: u32| {
+        format!(
+            "<UserName>u{number}</UserName><UserId>AIDA{number}</UserId><Path>/</Path>\
+             <Arn>arn:aws:iam::{ACCOUNT}:user/u{number}</Arn><CreateDate>2025-01-01T00:00:00Z</CreateDate>"
+        )
+    };
+    let role = |number: u32| {
+        format!(
+            "<RoleName>r{number}</RoleName><RoleId>AROA{number}</RoleId><Path>/</Path>\
+             <Arn>arn:aws:iam::{ACCOUNT}:role/r{number}</Arn><CreateDate>2025-01-01T00:00:00Z</CreateDate>\
+             <MaxSessionDuration>{number}</MaxSessionDuration>"
+        )
+    };
+    let key = |number: u32| {
+        let user = subject.trim_start_matches("two");
+        format!(
+            "<UserName>{user}</UserName><AccessKeyId>AKIA{user}{number}</AccessKeyId><Status>Active</Status>\
+             <CreateDate>2025-02-0{number}T00:00:00Z</CreateDate>"
+        )
+    };
+    match action {
+        "GetAccountAuthorizationDetails" => error(403, "AccessDenied"),
+        "ListUsers" => list("Users", &user(1), &user(2)),
+        "ListRoles" => list("Roles", &role(1), &role(2)),
+        "ListAccessKeys" => list("AccessKeyMetadata", &key(1), &key(2)),
+        "GetAccessKeyLastUsed" => result(
+            action,
+            "<AccessKeyLastUsed><ServiceName>N/A</ServiceName><Region>N/A</Region></AccessKeyLastUsed>",
+        ),
+        _ => throttling(action, subject, before),
+    }
+}
+
+#[tokio::test]
+async fn users_roles_and_keys_are_read_page_by_page_where_the_details_are_denied() {
+    let facts = account::read(&config(serve(in_two_pages)), ACCOUNT).await;
+    let done = snapshots(facts, "api", NOW);
+    let one = &done.inventories[0];
+    let users: Vec<&str> = one.users.iter().map(|user| user.user_name.as_str()).collect();
+    assert_eq!(users, ["u1", "u2"]);
+    let roles: Vec<_> =
+        one.roles.iter().map(|role| (role.role_name.as_str(), role.max_session_seconds)).collect();
+    assert_eq!(roles, [("r1", Some(1)), ("r2", Some(2))]);
+    let mut keys: Vec<&str> =
+        one.access_keys.iter().filter_map(|key| key.access_key_id.as_deref()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["AKIAu11", "AKIAu12", "AKIAu21", "AKIAu22"]);
+    assert!(one.access_keys.iter().all(|key| key.last_used_known && key.last_used.is_none()));
+    for part in ["users", "roles", "access_keys", "access_key_last_used"] {
+        assert!(one.snapshot.parts.contains(&part.to_owned()), "{part}");
+    }
+    let missing = one.snapshot.missing.join("\n");
+    for part in ["groups", "role_last_used", "policies", "attachments"] {
+        let line = format!("{part}: iam:GetAccountAuthorizationDetails: AccessDenied");
+        assert!(missing.contains(&line), "{line} is not in\n{missing}");
+    }
+}
