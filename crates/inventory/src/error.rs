@@ -87,6 +87,17 @@ pub enum Problem {
         /// The other.
         second: String,
     },
+    /// A key in two states.
+    #[error(
+        "access key {id} is of another state or time in {file} than elsewhere in the folder: which holds is not \
+         known, so nothing of the account is taken. Keep one list of each user's keys"
+    )]
+    KeyTwice {
+        /// The key's id.
+        id: String,
+        /// One of the files.
+        file: String,
+    },
     /// Nothing that is known here.
     #[error(
         "not recognised: neither output of the AWS CLI that an inventory is made of, nor a credential \

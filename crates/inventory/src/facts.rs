@@ -378,6 +378,18 @@ impl AccountFacts {
         fill(&mut row.document, document);
     }
 
+    /// Whether something else is known of the key than this.
+    pub(crate) fn differs(&self, key: &output::AccessKey) -> bool {
+        let known = key.access_key_id.as_ref().and_then(|id| self.keys.get(id));
+        let differ = |known: &Key| {
+            let status = known.status.as_ref().zip(key.status.as_ref());
+            let created = known.created.zip(key.create_date);
+            status.is_some_and(|(one, other)| one != other)
+                || created.is_some_and(|(one, other)| one != other)
+        };
+        known.is_some_and(differ)
+    }
+
     pub(crate) fn add_key(&mut self, key: output::AccessKey) {
         let Some(id) = key.access_key_id else { return };
         self.parts.insert(Part::AccessKeys);

@@ -129,7 +129,14 @@ impl File<'_> {
             // An empty list says that a user has no keys.
             let account = facts.account(&self.account(None)?);
             account.parts.insert(Part::AccessKeys);
-            keys.into_iter().for_each(|key| account.add_key(key));
+            for key in keys {
+                if account.differs(&key) && account.twice.is_none() {
+                    let file = self.path.display().to_string();
+                    let id = key.access_key_id.clone().unwrap_or_default();
+                    account.twice = Some(Problem::KeyTwice { id, file });
+                }
+                account.add_key(key);
+            }
         }
         if output.access_key_last_used.is_some() || output.access_key_id.is_some() {
             self.key(facts, &mut output)?;

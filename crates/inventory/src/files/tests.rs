@@ -289,6 +289,31 @@ fn two_states_of_one_account_are_told_and_not_mixed() {
 }
 
 #[test]
+fn a_key_in_two_states_is_told() {
+    let details = fixture("sandbox/get-account-authorization-details.json");
+    let key = |status: &str| {
+        format!(
+            "{{\"AccessKeyMetadata\": [{{\"UserName\": \"lab\", \"AccessKeyId\": \"AKIALAB0000000000001\", \
+             \"Status\": \"{status}\", \"CreateDate\": \"2025-01-02T00:00:00Z\"}}]}}"
+        )
+    };
+    let with = |second: &str| {
+        let (first, second) = (key("Active"), key(second));
+        let files = [("d.json", details.as_str()), ("a.json", &first), ("b.json", &second)];
+        of(folder_of(&files).path()).0
+    };
+    assert_eq!(one(&with("Active"), SANDBOX).access_keys.len(), 1, "said twice, and the same");
+    let done = with("Inactive");
+    assert!(done.inventories.is_empty());
+    let words = done.rejected[0].to_string();
+    assert!(
+        words.contains("access key AKIALAB0000000000001 is of another state")
+            && words.contains("b.json"),
+        "{words}"
+    );
+}
+
+#[test]
 fn lists_by_kind_are_one_state() {
     let all: serde_json::Value =
         serde_json::from_str(&fixture("sandbox/get-account-authorization-details.json")).unwrap();
