@@ -316,7 +316,7 @@ variable "report_days" {
 variable "report_fail_on" {
   description = "Verdicts that count as findings and fire the findings alarm; `any` for what each report calls one."
   type        = string
-  default     = "any"
+  default     = "RETIRE_NOW,RETIRE_AFTER_SOAK,STALE,NEVER_USED"
   nullable    = false
 }
 
