@@ -64,9 +64,8 @@ impl Described<'_> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
 struct Selectors {
     event_selectors: Option<Vec<Basic>>,
     advanced_event_selectors: Option<Vec<Advanced>>,
