@@ -22,6 +22,21 @@ output "lake_uri" {
   value       = local.lake_uri
 }
 
+output "lake_bucket_name" {
+  description = "The lake's bucket."
+  value       = aws_s3_bucket.lake.bucket
+}
+
+output "lake_prefix" {
+  description = "The folder of the lake in it."
+  value       = var.lake_prefix
+}
+
+output "security_group_id" {
+  description = "The security group of all tasks."
+  value       = aws_security_group.this.id
+}
+
 output "queue_url" {
   description = "What to give as --queue-url or ROLECALL_QUEUE_URL."
   value       = aws_sqs_queue.log_files.url
@@ -85,4 +100,19 @@ output "notification_command" {
 output "event_bridge_command" {
   description = "ExistingBucketEventBridge: shows whether EventBridge is on for the bucket; README.md says how to switch it on."
   value       = local.event_bridge_sends ? "aws s3api get-bucket-notification-configuration --bucket ${var.trail_bucket_name} --query EventBridgeConfiguration" : null
+}
+
+output "inventory_role_arn" {
+  description = "With `reports`: what to give to stackset-inventory-role.yaml as TrustedPrincipalArn."
+  value       = var.reports ? aws_iam_role.this["inventory"].arn : null
+}
+
+output "report_role_arn" {
+  description = "With `reports`: whom the policy of the lake's key has to let in, beside the inventory's."
+  value       = var.reports ? aws_iam_role.this["report"].arn : null
+}
+
+output "report_execution_role_arn" {
+  description = "With `reports`: whom the policy of the webhook secret's key has to let in, if it is a key of yours."
+  value       = var.reports ? aws_iam_role.this["report-execution"].arn : null
 }

@@ -17,6 +17,7 @@ locals {
   event_bridge_sends = var.notification_source == "ExistingBucketEventBridge"
   topic_sends        = var.notification_source == "ExistingSnsTopic"
   reads_itself       = var.source_role_arn == null
+  reads_organization = var.inventory_accounts == null ? false : var.inventory_accounts == "organization"
 
   unwanted = concat(
     local.reads_itself ? ["AssumeSourceRole"] : ["FindLogFiles", "ReadLogFiles", "DecryptLogFiles", "SeeNotification"],
@@ -27,13 +28,16 @@ locals {
     local.makes_bucket || local.asks_owner ? [] : ["LetBucketSend"],
     local.event_bridge_sends ? [] : ["LetEventBridgeSend"],
     local.topic_sends ? [] : ["LetTopicSend"],
+    var.inventory_accounts == null ? ["AssumeInventoryRole"] : [],
+    local.reads_organization ? [] : ["ReadOrganization", "ReadIdentityCenter", "ReadIdentityStore"],
+    var.webhook_secret_arn == null ? ["ReadWebhook"] : [],
   )
 
   trail_bucket_arn = "arn:${local.partition}:s3:::${var.trail_bucket_name}"
   rule_name        = "${var.name}-log-files"
 
   # What stands in for the names in the files.
-  values = {
+  values = merge(local.values_of_reports, {
     account_id              = local.account_id
     cluster_arn             = aws_ecs_cluster.this.arn
     dead_letter_queue_arn   = aws_sqs_queue.dead_letters.arn
@@ -55,10 +59,10 @@ locals {
     trail_bucket_arn        = local.trail_bucket_arn
     trail_kms_key_arn       = var.trail_kms_key_arn == null ? "" : var.trail_kms_key_arn
     trail_prefix            = var.trail_prefix
-  }
+  })
 
   policies = {
-    for name in ["dead-letter-queue", "execution", "lake-bucket", "maintenance", "operator", "queue", "scheduler", "trail-bucket", "worker"] :
+    for name in concat(["dead-letter-queue", "execution", "lake-bucket", "maintenance", "operator", "queue", "scheduler", "trail-bucket", "worker"], keys(local.roles_of_reports)) :
     name => jsonencode({
       Version = "2012-10-17"
       Statement = [
@@ -77,13 +81,13 @@ locals {
     })
   }
 
-  roles = {
+  roles = merge(local.roles_of_reports, {
     worker      = { trust = "tasks", description = "What the rolecall worker may do" }
     maintenance = { trust = "tasks", description = "What rolecall maintain may do; it sees neither the queue nor the trail" }
     operator    = { trust = "tasks", description = "What an operator's own rolecall tasks may do, such as backfill and doctor" }
     execution   = { trust = "tasks", description = "What ECS itself does to start the rolecall tasks" }
     scheduler   = { trust = "scheduler", description = "What EventBridge Scheduler does to start rolecall maintain" }
-  }
+  })
 }
 
 resource "aws_iam_role" "this" {

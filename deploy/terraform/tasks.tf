@@ -13,7 +13,7 @@ locals {
     var.source_role_arn == null || var.source_external_id == null ? {} : { ROLECALL_EXTERNAL_ID = var.source_external_id },
   )
 
-  tasks = {
+  tasks = merge(local.tasks_of_reports, {
     worker = {
       command = ["worker"]
       cpu     = var.worker_cpu
@@ -53,7 +53,7 @@ locals {
       environment = merge(local.of_lake, local.of_source, { ROLECALL_QUEUE_URL = aws_sqs_queue.log_files.url })
       more        = {}
     }
-  }
+  })
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -103,7 +103,7 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = each.value.memory
   network_mode             = "awsvpc"
   requires_compatibilities = ["FARGATE"]
-  execution_role_arn       = aws_iam_role.this["execution"].arn
+  execution_role_arn       = aws_iam_role.this[contains(keys(local.tasks_of_reports), each.key) ? "report-execution" : "execution"].arn
   task_role_arn            = aws_iam_role.this[each.key].arn
 
   runtime_platform {

@@ -242,6 +242,128 @@ variable "keep_days" {
   default     = null
 }
 
+# -- Inventory and reports
+
+variable "reports" {
+  description = "Whether inventory and reports run on timers: what reports.yaml makes beside rolecall.yaml."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "inventory_accounts" {
+  description = "Which accounts' IAM is read: numbers with commas between, or `organization` for all active ones, which needs this account to be the management account or a delegated administrator; null for this account alone."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.inventory_accounts == null || can(regex("^(organization|[0-9]{12}(,[0-9]{12})*)$", var.inventory_accounts))
+    error_message = "organization, or numbers of twelve digits with commas between."
+  }
+}
+
+variable "inventory_role_name" {
+  description = "The role of stackset-inventory-role.yaml, which is assumed in every other account."
+  type        = string
+  default     = "rolecall-inventory"
+  nullable    = false
+}
+
+variable "inventory_external_id" {
+  description = "The external ID that the role asks for; null for none."
+  type        = string
+  default     = null
+}
+
+variable "inventory_schedule" {
+  description = "When the inventory is taken, in UTC; at least once a day, or its alarm fires."
+  type        = string
+  default     = "cron(30 4 * * ? *)"
+  nullable    = false
+}
+
+variable "report_prefix" {
+  description = "The folder of the reports in the lake's bucket, beside the lake."
+  type        = string
+  default     = "reports"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", var.report_prefix))
+    error_message = "Letters, digits, hyphens and underscores, slashes between."
+  }
+}
+
+variable "report_format" {
+  description = "The form of the reports for people; Parquet is written in any case."
+  type        = string
+  default     = "html"
+  nullable    = false
+
+  validation {
+    condition     = contains(["csv", "html", "json", "markdown", "ndjson", "parquet"], var.report_format)
+    error_message = "csv, html, json, markdown, ndjson or parquet."
+  }
+}
+
+variable "report_days" {
+  description = "How many days of logs the reports look at; coverage is the share of these that is held."
+  type        = number
+  default     = 90
+  nullable    = false
+}
+
+variable "report_fail_on" {
+  description = "Verdicts that count as findings and fire the findings alarm; `any` for what each report calls one."
+  type        = string
+  default     = "RETIRE_NOW,RETIRE_AFTER_SOAK,STALE,NEVER_USED"
+  nullable    = false
+}
+
+variable "report_require_coverage" {
+  description = "Share of the window's account-days that the logs have to hold, 0 to 1; null, and none is asked for."
+  type        = number
+  default     = 0.9
+
+  validation {
+    condition     = var.report_require_coverage == null || try(var.report_require_coverage >= 0 && var.report_require_coverage <= 1, false)
+    error_message = "0 to 1."
+  }
+}
+
+variable "report_schedule" {
+  description = "When the reports are made, in UTC, after the inventory; at least once a day, or their alarm fires."
+  type        = string
+  default     = "cron(30 5 * * ? *)"
+  nullable    = false
+}
+
+variable "report_cpu" {
+  description = "CPU units of the reports' task."
+  type        = number
+  default     = 2048
+  nullable    = false
+}
+
+variable "report_memory" {
+  description = "MiB of the reports' task."
+  type        = number
+  default     = 8192
+  nullable    = false
+}
+
+variable "webhook_secret_arn" {
+  description = "A secret in Secrets Manager whose text is the address that each run of the reports is told to, in Slack's form; null for none. Encrypted with aws/secretsmanager, or its key has to let the execution role in."
+  type        = string
+  default     = null
+}
+
+variable "findings_topic_arn" {
+  description = "An SNS topic to tell when reports have findings; null for none."
+  type        = string
+  default     = null
+}
+
 # -- Logs and alarms
 
 variable "log_retention_days" {

@@ -8,21 +8,17 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::support::{
-    Cmd, Enforcing, Record, gzip, log_file, log_file_name, python, repository, skipped,
-};
+use crate::support::{Cmd, python, repository, skipped};
+
+/// Stacks in an emulated AWS, and their tasks' work.
+mod stack;
 
 /// CloudFormation takes a template of this many bytes in a request; a larger one would have to be in a bucket.
 const MAX_TEMPLATE_BYTES: usize = 51_200;
 const PROVIDERS: &str = "/opt/tf-plugins";
-/// Put by us, and one by `tests/tools/stack.py`.
-const LOG_FILES: u32 = 5 + 1;
-/// The worker, until there is nothing left to do; its port is whichever is free.
-const DRAIN: [&str; 4] = ["worker", "--drain", "--listen", "127.0.0.1:0"];
 
 fn read(name: &str) -> String {
     let path = repository().join(name);
@@ -31,6 +27,11 @@ fn read(name: &str) -> String {
 
 fn template() -> String {
     read("deploy/cloudformation/rolecall.yaml")
+}
+
+/// Inventory and reports, a stack beside the other.
+fn template_of_reports() -> String {
+    read("deploy/cloudformation/reports.yaml")
 }
 
 /// A section of the template: from its heading to the next.
@@ -66,12 +67,17 @@ fn snake_case(name: &str) -> String {
 
 #[test]
 fn the_templates_pass_their_linter() {
-    let template = repository().join("deploy/cloudformation/rolecall.yaml");
-    Cmd::new(python("linters").join("cfn-lint")).arg("--").arg(&template).run().exits(0);
-    let inventory = repository().join("deploy/stackset-inventory-role.yaml");
-    Cmd::new(python("linters").join("cfn-lint")).arg("--").arg(&inventory).run().exits(0);
-    let bytes = std::fs::metadata(&template).unwrap().len();
-    assert!(usize::try_from(bytes).unwrap() <= MAX_TEMPLATE_BYTES, "{bytes} bytes");
+    let templates = [
+        "cloudformation/rolecall.yaml",
+        "cloudformation/reports.yaml",
+        "stackset-inventory-role.yaml",
+    ];
+    for name in templates {
+        let template = repository().join("deploy").join(name);
+        Cmd::new(python("linters").join("cfn-lint")).arg("--").arg(&template).run().exits(0);
+        let bytes = std::fs::metadata(&template).unwrap().len();
+        assert!(usize::try_from(bytes).unwrap() <= MAX_TEMPLATE_BYTES, "{name}: {bytes} bytes");
+    }
 }
 
 #[test]
@@ -148,25 +154,38 @@ fn template_and_module_take_and_give_the_same() {
         let text = read(&format!("deploy/terraform/{file}"));
         declared_names(&text, before, '"').into_iter().map(str::to_owned).collect()
     };
-    // A stack has a name of its own.
-    let mut parameters: BTreeSet<String> =
-        declared(&template, "Parameters").iter().map(|name| snake_case(name)).collect();
-    assert!(parameters.insert("name".to_owned()));
+    let reports = template_of_reports();
+    let of_both = |section: &str| -> BTreeSet<String> {
+        let both = declared(&template, section).into_iter().chain(declared(&reports, section));
+        both.map(|name| snake_case(&name)).collect()
+    };
+    // A stack has a name of its own, and that of the reports is a second one.
+    let mut parameters = of_both("Parameters");
+    assert!(parameters.insert("name".to_owned()) && parameters.insert("reports".to_owned()));
+    assert!(parameters.remove("rolecall_stack"));
     assert_eq!(parameters, of_module("variables.tf", "variable \""));
-    let outputs: BTreeSet<String> =
-        declared(&template, "Outputs").iter().map(|name| snake_case(name)).collect();
-    assert_eq!(outputs, of_module("outputs.tf", "\noutput \""));
-    for pattern in ["$.message = \"batch committed\"", "$.tables.log_files.files_vacuumed >= 0"] {
-        assert!(template.contains(pattern), "{pattern}");
-        let escaped = pattern.replace('"', "\\\"");
-        assert!(read("deploy/terraform/alarms.tf").contains(&escaped), "{escaped}");
+    assert_eq!(of_both("Outputs"), of_module("outputs.tf", "\noutput \""));
+    let patterns = [&template, &reports].map(|text| declared_names(text, "FilterPattern: '", '\''));
+    let module = [read("deploy/terraform/alarms.tf"), read("deploy/terraform/reports.tf")].concat();
+    assert_eq!((patterns[0].len(), patterns[1].len()), (2, 5));
+    for pattern in patterns.into_iter().flatten() {
+        let escaped = format!("\"{}\"\n", pattern.replace('"', "\\\""));
+        assert!(module.contains(&escaped), "{escaped}");
+    }
+    // What is given to both stacks is said in the same way.
+    let (ours, theirs) = (section(&template, "Parameters"), section(&reports, "Parameters"));
+    for name in ["ImageUri", "ImageRepositoryArn", "CpuArchitecture", "AssignPublicIp"] {
+        let of = |text: &str| {
+            let rest = text.split(&format!("  {name}:\n")).nth(1).unwrap().to_owned();
+            rest.lines().take_while(|line| line.starts_with("    ")).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(of(ours), of(theirs), "{name}");
     }
 }
 
 #[test]
 fn every_statement_and_every_alarm_is_explained() {
-    let (template, readme, runbook) =
-        (template(), read("deploy/README.md"), read("deploy/RUNBOOK.md"));
+    let (readme, runbook) = (read("deploy/README.md"), read("deploy/RUNBOOK.md"));
     let table = readme.lines().filter(|line| line.starts_with("| "));
     let explained: BTreeSet<&str> =
         table.flat_map(|line| line.split('|').nth(1).unwrap().split(',')).map(str::trim).collect();
@@ -180,23 +199,30 @@ fn every_statement_and_every_alarm_is_explained() {
     let missing: Vec<&String> =
         statements.iter().filter(|sid| !explained.contains(sid.as_str())).collect();
     assert!(missing.is_empty(), "README.md does not explain {missing:?}");
-    // In the template, by a comment above each.
-    let lines: Vec<&str> = template.lines().map(str::trim).collect();
-    for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("- Sid: ")) {
-        let optional = lines[at - 2] == "- !If";
-        let above = lines[if optional { at - 3 } else { at - 1 }];
-        assert!(above.starts_with("# "), "no comment above {line}, line {}", at + 1);
+    let mut alarms = 0;
+    for (template, stack) in
+        [(template(), "AWS::StackName"), (template_of_reports(), "RolecallStack")]
+    {
+        // In the template, by a comment above each.
+        let lines: Vec<&str> = template.lines().map(str::trim).collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("- Sid: ")) {
+            let optional = lines[at - 2] == "- !If";
+            let above = lines[if optional { at - 3 } else { at - 1 }];
+            assert!(above.starts_with("# "), "no comment above {line}, line {}", at + 1);
+        }
+        for alarm in declared_names(&template, &format!("AlarmName: !Sub ${{{stack}}}-"), '\n') {
+            alarms += 1;
+            assert!(
+                runbook.contains(&format!("\n## {alarm}\n")),
+                "RUNBOOK.md has no section on {alarm}"
+            );
+            assert!(
+                template.contains(&format!("RUNBOOK.md, {alarm}.")),
+                "{alarm} does not name its section"
+            );
+        }
     }
-    for alarm in declared_names(&template, "AlarmName: !Sub ${AWS::StackName}-", '\n') {
-        assert!(
-            runbook.contains(&format!("\n## {alarm}\n")),
-            "RUNBOOK.md has no section on {alarm}"
-        );
-        assert!(
-            template.contains(&format!("RUNBOOK.md, {alarm}.")),
-            "{alarm} does not name its section"
-        );
-    }
+    assert_eq!(alarms, 4 + 5);
 }
 
 /// Every `rolecall …` that a reader may type or a task runs.
@@ -314,130 +340,4 @@ fn the_health_check_tells_an_answer_from_a_failure() {
         // Nobody listens there any more.
         Cmd::new(&command[0]).args([&command[1], &script]).run().exits(1);
     }
-}
-
-/// A stack in the emulator, checked; see `tests/tools/stack.py`.
-struct Stack(Value);
-
-impl Stack {
-    fn create(variant: &str) -> Self {
-        let script = repository().join("tests/tools/stack.py");
-        let cmd = Cmd::new(python("emulator").join("python"))
-            .arg(script)
-            .arg(Enforcing::start().endpoint());
-        Self(cmd.arg(repository()).arg(variant).run().exits(0).json())
-    }
-
-    /// The stack with a bucket of its own, with log files that have just been put into it; one for all tests.
-    fn with_log_files() -> &'static Self {
-        static STACK: OnceLock<Stack> = OnceLock::new();
-        STACK.get_or_init(|| {
-            let stack = Self::create("NewBucket");
-            let log_files = (1..LOG_FILES).map(|number| {
-                let folder = "AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/05";
-                let key = format!("{folder}/{}", log_file_name(number));
-                (key, gzip(log_file([Record::assume_role(number)])))
-            });
-            Enforcing::start().bucket(stack.trail()).put(log_files);
-            stack
-        })
-    }
-
-    fn trail(&self) -> &str {
-        self.0["trail"].as_str().unwrap()
-    }
-
-    /// The binary as a task of this role would run it; its command comes from the task too.
-    fn task(&self, name: &str) -> Cmd {
-        self.started_by(name, name, &[])
-    }
-
-    /// A task's settings, with somebody's credentials.
-    fn started_by(&self, role: &str, task: &str, command: &[&str]) -> Cmd {
-        let task = &self.0["tasks"][task];
-        let mut cmd = Cmd::rolecall().env("AWS_ENDPOINT_URL", Enforcing::start().endpoint());
-        for variables in [&task["environment"], &self.0["credentials"][role]] {
-            for (name, value) in variables.as_object().unwrap() {
-                cmd = cmd.env(name, value.as_str().unwrap());
-            }
-        }
-        let own = task["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
-        if command.is_empty() { cmd.args(own) } else { cmd.args(command) }
-    }
-}
-
-#[test]
-fn a_stack_with_a_new_bucket() {
-    Stack::with_log_files();
-}
-
-#[test]
-fn a_stack_with_an_existing_bucket() {
-    Stack::create("ExistingBucketNotification");
-}
-
-#[test]
-fn a_stack_with_the_events_of_an_existing_bucket() {
-    Stack::create("ExistingBucketEventBridge");
-}
-
-#[test]
-fn a_stack_with_an_existing_topic() {
-    Stack::create("ExistingSnsTopic");
-}
-
-#[test]
-fn a_stack_with_the_bucket_of_another_account_and_keys() {
-    let stack = Stack::create("OtherAccount");
-    // The one log file there is read with the role of that account.
-    stack.started_by("worker", "worker", &DRAIN).run().exits(0);
-    let source = format!("s3://{}/AWSLogs/", stack.trail());
-    let ingest = ["ingest", "--format", "json", &source];
-    let figures = stack.started_by("operator", "operator", &ingest).run().exits(0).json();
-    assert_eq!(figures["already_ingested"], 1, "{figures}");
-}
-
-#[test]
-fn the_tasks_do_their_work_with_their_own_roles() {
-    let stack = Stack::with_log_files();
-    let source = format!("s3://{}/AWSLogs/", stack.trail());
-    let ingest = ["ingest", "--format", "json", &source];
-    let refused = stack.started_by("maintenance", "operator", &ingest).run();
-    assert!(!refused.is_done(), "{refused}");
-
-    // The worker takes the messages, and the log line that the alarm counts is there.
-    let run = stack.started_by("worker", "worker", &DRAIN).run().exits(0);
-    let commits = run.stderr().lines().filter(|line| is_commit(line)).count();
-    assert!(commits >= 1, "no line says that a batch was committed: {run}");
-
-    // The operator finds that all is there, and announces it once more, which changes nothing.
-    let figures = stack.started_by("operator", "operator", &ingest).run().exits(0).json();
-    assert_eq!(figures["already_ingested"], LOG_FILES, "{figures}");
-    assert_eq!(figures["log_files"], 0, "{figures}");
-    let backfill = ["backfill", "--enqueue", &source];
-    stack.started_by("operator", "operator", &backfill).run().exits(0);
-    stack.started_by("worker", "worker", &DRAIN).run().exits(0);
-    stack.started_by("operator", "operator", &["check"]).run().exits(0);
-
-    // Doctor, which is the operator's task unless told otherwise, is refused nothing.
-    let run = stack.task("operator").args(["--format", "json"]).run().exits(0);
-    let checks = run.json()["checks"].as_array().unwrap().clone();
-    let refused = |check: &&Value| check["found"].as_str().unwrap().contains("AccessDenied");
-    assert_eq!(checks.iter().find(refused), None, "{run}");
-    let areas: BTreeSet<&str> = checks.iter().filter_map(|check| check["area"].as_str()).collect();
-    for area in ["trail", "bucket", "queue", "notification", "lake"] {
-        assert!(areas.contains(area), "doctor says nothing about {area}: {run}");
-    }
-
-    // Maintenance says what its alarm looks for.
-    let run = stack.task("maintenance").run().exits(0);
-    assert_eq!(run.stdout().lines().count(), 1, "one line, or CloudWatch sees no JSON: {run}");
-    let vacuumed = &run.json()["tables"]["log_files"]["files_vacuumed"];
-    assert!(vacuumed.is_u64(), "the metric filter finds nothing: {run}");
-}
-
-/// What the metric filter `{ $.message = "batch committed" }` matches.
-fn is_commit(line: &str) -> bool {
-    let line: Result<Value, _> = serde_json::from_str(line);
-    line.is_ok_and(|line| line["message"] == "batch committed")
 }

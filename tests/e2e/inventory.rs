@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::support::{Cmd, Fault, Ground, Lake, Proxy, Scratch, call, endpoint, repository};
+use crate::support::{
+    Cmd, Fault, Ground, Lake, Proxy, Record, Row, Run, Scratch, call, endpoint, gzip, log_file,
+    log_file_name, repository,
+};
 
 const PRODUCTION: &str = "111122223333";
 const SANDBOX: &str = "444455556666";
@@ -31,6 +34,11 @@ fn missing(row: &Value) -> String {
     lines.map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
+/// What people read, however it is broken into lines.
+fn in_one_line(run: &Run) -> String {
+    run.stdout().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn files_become_snapshots_that_are_kept() {
     let scratch = Scratch::new(Ground::Folder);
@@ -47,10 +55,17 @@ fn files_become_snapshots_that_are_kept() {
 
     // People read the same.
     let read = from(&lake).run().exits(0);
-    let text = read.stdout();
+    let text = in_one_line(&read);
     assert!(text.contains("111122223333 production as of 2026-01-05 08:00:00Z"), "{read}");
-    assert!(text.contains("  read     users, credential_report, access_keys, "), "{read}");
-    assert!(text.contains("  missing  trails: "), "{read}");
+    assert!(text.contains("also read role_details, identity_providers, "), "{read}");
+    // What all have in common is said once.
+    let (of_one, of_all) = text.split_once("Of each of the 2 accounts").unwrap();
+    assert!(of_all.contains("read users, credential_report, access_keys, "), "{read}");
+    assert!(
+        of_all.contains("missing trails: give describe-trails") && !of_one.contains("trails:"),
+        "{read}"
+    );
+    assert!(of_one.contains("missing access_key_last_used: not known of 1 of 5 keys"), "{read}");
 
     let answers = lake.sql_all(&[
         "SELECT count(*) AS n, count(DISTINCT snapshot_id) AS ids FROM iam_snapshots",
@@ -123,11 +138,18 @@ fn iam(account: &str, form: &str) -> String {
     ask(account, "iam", &headers, &format!("{form}&Version=2010-05-08"))
 }
 
+fn in_json(account: &str, service: &str, target: &str, body: &Value) -> Value {
+    let headers = [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", target)];
+    serde_json::from_str(&ask(account, service, &headers, &body.to_string())).unwrap()
+}
+
 fn organizations(account: &str, action: &str, body: &Value) -> Value {
-    let target = format!("AWSOrganizationsV20161128.{action}");
-    let headers =
-        [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", target.as_str())];
-    serde_json::from_str(&ask(account, "organizations", &headers, &body.to_string())).unwrap()
+    in_json(account, "organizations", &format!("AWSOrganizationsV20161128.{action}"), body)
+}
+
+fn cloudtrail(account: &str, action: &str, body: &Value) -> Value {
+    let target = format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{action}");
+    in_json(account, "cloudtrail", &target, body)
 }
 
 /// The command, asking this account's AWS through the proxy.
@@ -155,6 +177,9 @@ fn many_accounts_are_read_through_a_role_while_iam_throttles() {
             iam(account, &format!("Action=CreateAccessKey&UserName=user-{number}"));
         }
     }
+    let trail = json!({"Name": "shop", "S3BucketName": "shop-logs"});
+    cloudtrail(member, "CreateTrail", &trail);
+    cloudtrail(member, "StartLogging", &json!({"Name": "shop"}));
     let scratch = Scratch::new(Ground::Folder);
     let lake = scratch.lake("lake");
     let accounts = format!("{own}\n# the others\n{member} # shop\n\n{denied}\n");
@@ -187,8 +212,18 @@ fn many_accounts_are_read_through_a_role_while_iam_throttles() {
     }
     let first = missing(by_account(&said, own));
     assert!(first.contains("account 700000000003: sts:AssumeRole"), "{run}");
-    let parts_of_own = by_account(&said, own)["parts"].as_array().unwrap();
-    assert!(parts_of_own.contains(&"trails".into()), "{run}");
+    // In every account where the role was taken, not in the caller's alone.
+    for account in [own, member] {
+        let parts = by_account(&said, account)["parts"].as_array().unwrap();
+        assert!(parts.contains(&"trails".into()), "{account}: {run}");
+    }
+    let arn = format!("arn:aws:cloudtrail:us-east-1:{member}:trail/shop");
+    let trail = lake.sql("SELECT trail_arn, data_event_types FROM trails");
+    assert_eq!(trail.len(), 1, "{trail:?}");
+    assert_eq!(
+        (&trail[0]["trail_arn"], trail[0]["data_event_types"].to_string()),
+        (&arn.into(), "null".to_owned())
+    );
     let keys =
         "SELECT count(*) FROM iam_access_keys WHERE account_id = '700000000002' AND last_used_known
                 AND last_used IS NULL AND status = 'Active' AND created IS NOT NULL";
@@ -207,10 +242,65 @@ fn many_accounts_are_read_through_a_role_while_iam_throttles() {
     run.complains_of(&["account 700000000002", "access_keys", "AccessDenied"]);
 }
 
+/// An account that is in the logs alone, and one that is in the inventory alone: a row each, and no verdict.
+#[test]
+fn logs_and_inventory_of_different_accounts_judge_nothing() {
+    let scratch = Scratch::new(Ground::Folder);
+    let lake = scratch.lake("lake");
+    // Production's logs: a user's key takes a role.
+    let identity = json!({
+        "type": "IAMUser", "principalId": "AIDACI", "arn": format!("arn:aws:iam::{PRODUCTION}:user/ci"),
+        "accountId": PRODUCTION, "accessKeyId": "AKIALOGSONLY00000001", "userName": "ci",
+    });
+    let record = Record::assume_role(1).with("userIdentity", identity);
+    let name = log_file_name(1);
+    scratch.write(format!("logs/{name}"), gzip(log_file([record])));
+    lake.ingest([scratch.path("logs")]).run().exits(0);
+    // The sandbox's inventory.
+    let folder = fixtures().join("sandbox");
+    inventory(&lake).arg("--from").arg(folder).args(AS_OF).run().exits(0);
+    let row = |as_of: &str, key: &str| {
+        let rows = lake.report("stale-keys", &["--as-of", as_of]);
+        let found = rows.iter().find(|row| row["access_key_id"] == key);
+        found.unwrap_or_else(|| panic!("{key}: {rows:?}")).clone()
+    };
+    let codes = |row: &Row| row["reason_codes"].to_string();
+    let used = row("2026-01-05", "AKIALOGSONLY00000001");
+    assert_eq!(used["state"], "USED", "{used:?}");
+    // Months later its silence does not make it stale: nobody knows what IAM saw.
+    let silent = row("2026-06-01", "AKIALOGSONLY00000001");
+    assert_eq!(silent["state"], "UNKNOWN", "{silent:?}");
+    assert!(codes(&used).contains("NO_INVENTORY") && codes(&silent).contains("NO_INVENTORY"));
+    let inventory_only = row("2026-01-05", "AKIALAB0000000000001");
+    assert!(codes(&inventory_only).contains("NO_LOGS"), "{inventory_only:?}");
+    let verdicts = lake.report("key-migration", &["--as-of", "2026-01-05"]);
+    assert!(
+        verdicts.iter().any(|row| row["access_key_id"] == "AKIALOGSONLY00000001"),
+        "{verdicts:?}"
+    );
+    for row in &verdicts {
+        assert_ne!(row["verdict"], "RETIRE_NOW", "{row:?}");
+    }
+
+    // Each is known by name, with what its own side says.
+    let known =
+        lake.command("who").args(["AKIALAB0000000000001", "--as-of", "2026-01-05"]).run().exits(0);
+    for words in
+        ["user/lab", "known to the inventory of 2026-01-05 08:00:00: no record", "Active, slot 1"]
+    {
+        assert!(in_one_line(&known).contains(words), "{words}: {known}");
+    }
+    assert!(in_one_line(&known).contains("holds no logs of account 444455556666"), "{known}");
+    let signed =
+        lake.command("who").args(["AKIALOGSONLY00000001", "--as-of", "2026-01-05"]).run().exits(0);
+    assert!(!signed.stdout().contains("in the inventory"), "{signed}");
+    lake.command("who").args(["AKIANOWHERE000000001"]).run().exits(1);
+}
+
 /// Least privilege, and no call that it does not cover.
 #[test]
 fn the_role_of_every_account_allows_what_is_asked_and_no_more() {
-    let services = ["iam:", "organizations:", "sso:", "identitystore:"];
+    let services = ["iam:", "organizations:", "sso:", "identitystore:", "cloudtrail:"];
     let named = |text: &str, before: &str| -> BTreeSet<String> {
         let words = text.split(before).skip(1);
         let words = words.map(|rest| {
@@ -220,7 +310,7 @@ fn the_role_of_every_account_allows_what_is_asked_and_no_more() {
         words.filter(|word| services.iter().any(|service| word.starts_with(service))).collect()
     };
     let mut asked = BTreeSet::new();
-    for file in ["account.rs", "organization.rs"] {
+    for file in ["account.rs", "organization.rs", "trails.rs"] {
         let code = repository().join("crates/inventory/src/api").join(file);
         asked.extend(named(&std::fs::read_to_string(code).unwrap(), "\""));
     }
@@ -229,7 +319,99 @@ fn the_role_of_every_account_allows_what_is_asked_and_no_more() {
     let mut allowed = named(&template, "- ");
     allowed.extend(named(&template, "Action: "));
     assert_eq!(asked, allowed);
-    assert!(asked.len() > 15, "{asked:?}");
+    assert!(asked.len() > 20, "{asked:?}");
+
+    // The task that reads its own account itself may do the same, and take the role elsewhere.
+    let policy = std::fs::read(repository().join("deploy/iam/inventory.json")).unwrap();
+    let policy: Value = serde_json::from_slice(&policy).unwrap();
+    let mut actions = BTreeSet::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        match &statement["Action"] {
+            Value::Array(several) => {
+                actions.extend(several.iter().map(|action| action.as_str().unwrap().to_owned()));
+            }
+            one => actions.extend(one.as_str().map(str::to_owned)),
+        }
+    }
+    let of_lake = |action: &str| action.starts_with("s3:") || action.starts_with("kms:");
+    actions.retain(|action| !of_lake(action));
+    assert!(actions.remove("sts:AssumeRole"));
+    assert_eq!(asked, actions);
+}
+
+/// A trail as describe-trails, get-event-selectors and get-trail-status print it, and what the trail records.
+fn trail_files(scratch: &Scratch, selectors: &Value) {
+    let arn = format!("arn:aws:cloudtrail:us-east-1:{PRODUCTION}:trail/organisation");
+    let trail = json!({"trailList": [{
+        "Name": "organisation", "S3BucketName": "logs", "IncludeGlobalServiceEvents": true,
+        "IsMultiRegionTrail": true, "HomeRegion": "us-east-1", "TrailARN": arn,
+        "LogFileValidationEnabled": true, "HasCustomEventSelectors": true, "HasInsightSelectors": false,
+        "IsOrganizationTrail": true,
+    }]});
+    let mut selectors = selectors.clone();
+    selectors["TrailARN"] = json!(arn);
+    scratch.write("dump/describe-trails.json", trail.to_string());
+    scratch.write("dump/get-event-selectors.json", selectors.to_string());
+    let status = json!({"IsLogging": true, "LatestDeliveryTime": "2026-01-05T07:55:01+00:00"});
+    scratch.write("dump/get-trail-status.organisation.json", status.to_string());
+}
+
+#[test]
+fn trails_from_files_say_what_silence_proves() {
+    let scratch = Scratch::new(Ground::Folder);
+    let lake = scratch.lake("lake");
+    let details = fixtures().join("sandbox/get-account-authorization-details.json");
+    scratch.write("dump/sandbox/details.json", std::fs::read(details).unwrap());
+    // A key of which IAM's last use was not read: only the logs could tell, if they hold data events.
+    let key = json!({"AccessKeyMetadata": [{
+        "UserName": "lab", "AccessKeyId": "AKIALAB0000000000001", "Status": "Active",
+        "CreateDate": "2025-01-02T00:00:00+00:00",
+    }]});
+    scratch.write("dump/sandbox/keys.json", key.to_string());
+    let take = |hour: &str| {
+        let time = format!("2026-01-05T{hour}:00:00Z");
+        inventory(&lake)
+            .arg("--from")
+            .arg(scratch.path("dump"))
+            .args(["--snapshot-time", &time])
+            .run()
+    };
+    let codes = || {
+        let rows = lake.report("stale-keys", &["--as-of", "2026-01-05"]);
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        row["reason_codes"].to_string()
+    };
+    let run = take("08").exits(0);
+    assert!(in_one_line(&run).contains("missing trails: give describe-trails"), "{run}");
+    assert!(codes().contains("BLIND_DATA_EVENTS"), "{}", codes());
+
+    let management = json!({"Field": "eventCategory", "Equals": ["Management"]});
+    let objects = json!([{"Field": "eventCategory", "Equals": ["Data"]},
+                         {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}]);
+    let selectors = json!({"AdvancedEventSelectors": [
+        {"Name": "management", "FieldSelectors": [management]}, {"Name": "objects", "FieldSelectors": objects},
+    ]});
+    trail_files(&scratch, &selectors);
+    let run = take("09").exits(0);
+    assert!(!in_one_line(&run).contains("missing trails"), "{run}");
+    assert!(run.stdout().contains("trail/organisation, of the whole organisation: on"), "{run}");
+    let rows = lake.sql("SELECT snapshot_time, bucket, organization, logging, data_event_types, not_recorded FROM trails");
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(row["snapshot_time"], "2026-01-05T09:00:00Z", "as of the files, not of now");
+    assert_eq!((&row["bucket"], &row["organization"]), (&"logs".into(), &true.into()));
+    assert_eq!(row["data_event_types"].to_string(), r#"["AWS::S3::Object"]"#);
+    assert!(!codes().contains("BLIND_DATA_EVENTS"), "it is a trail of every account: {}", codes());
+
+    // One bucket's objects are not all objects, and then silence proves nothing again.
+    let one = json!({"EventSelectors": [{
+        "ReadWriteType": "All", "IncludeManagementEvents": true, "ExcludeManagementEventSources": [],
+        "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::shop/"]}],
+    }]});
+    trail_files(&scratch, &one);
+    let run = take("10").exits(0);
+    let words = "does not record data events; data events of AWS::S3::Object, but for some";
+    assert!(in_one_line(&run).contains(words), "{run}");
+    assert!(codes().contains("BLIND_DATA_EVENTS"), "{}", codes());
 }
 
 #[test]

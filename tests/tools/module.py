@@ -43,9 +43,15 @@ always = {
     "rule_arn": f"arn:aws:events:us-east-1:{OURS}:rule/rolecall-log-files", "sns_topic_arn": "",
     "source_role_arn": "", "trail_arn": "", "trail_bucket_account_id": OURS,
     "trail_bucket_arn": "arn:aws:s3:::trail", "trail_kms_key_arn": "", "trail_prefix": "AWSLogs/",
+    "inventory_family_arn": f"arn:aws:ecs:us-east-1:{OURS}:task-definition/rolecall-inventory",
+    "report_family_arn": f"arn:aws:ecs:us-east-1:{OURS}:task-definition/rolecall-report",
+    "inventory_role_arn": f"arn:aws:iam::{OURS}:role/mocked", "report_role_arn": f"arn:aws:iam::{OURS}:role/mocked",
+    "report_execution_role_arn": f"arn:aws:iam::{OURS}:role/mocked", "inventory_role_name": "rolecall-inventory",
+    "report_prefix": "reports", "webhook_secret_arn": "",
 }
 optional = {"DecryptMessages", "EncryptMessages", "DecryptLogFiles", "UseLakeKey", "AssumeSourceRole",
-            "SignInToRegistry", "PullImage"}
+            "SignInToRegistry", "PullImage", "AssumeInventoryRole", "ReadOrganization", "ReadIdentityCenter",
+            "ReadIdentityStore", "ReadWebhook"}
 senders = {"LetBucketSend", "LetEventBridgeSend", "LetTopicSend"}
 # For each variant: what differs from the above, and the statements that are not wanted.
 variants = {
@@ -62,8 +68,14 @@ variants = {
         "dead_letter_queue_arn": f"arn:aws:sqs:us-east-1:{OURS}:dead-letters",
         "execution_role_arn": f"arn:aws:iam::{OURS}:role/execution",
         "maintenance_role_arn": f"arn:aws:iam::{OURS}:role/maintenance",
+        "inventory_role_arn": f"arn:aws:iam::{OURS}:role/inventory",
+        "report_role_arn": f"arn:aws:iam::{OURS}:role/report",
+        "report_execution_role_arn": f"arn:aws:iam::{OURS}:role/report-execution",
+        "webhook_secret_arn": f"arn:aws:secretsmanager:us-east-1:{OURS}:secret:webhook-AbCdEf",
     }, {"FindLogFiles", "ReadLogFiles", "DecryptLogFiles", "SeeNotification"} | senders - {"LetBucketSend"}),
 }
+# Those with inventory and reports.
+with_reports = {"new_bucket", "other_account"}
 # Parts that only one of them has.
 own = {"aws_s3_bucket_notification": "new_bucket", "aws_cloudwatch_event_target": "event_bridge",
        "aws_sns_topic_subscription": "topic"}
@@ -87,15 +99,34 @@ def compare(variant, resources):
         if kind == "aws_iam_role_policy":
             compared += same(its["policy"], resource["index"], address)
         elif kind == "aws_iam_role":
-            trust = "scheduler-trust" if resource["index"] == "scheduler" else "tasks-trust"
+            trust = "scheduler-trust" if resource["index"].endswith("scheduler") else "tasks-trust"
             compared += same(its["assume_role_policy"], trust, address)
         elif kind == "aws_sqs_queue_policy":
             compared += same(its["policy"], of_queues[resource["name"]], address)
         elif kind == "aws_s3_bucket_policy":
             compared += same(its["policy"], f"{resource['name']}-bucket", address)
-    # Five roles with a trust and a policy each, two queues, one bucket or two.
-    if compared != 13 + (variant == "new_bucket"):
+    # Five roles with a trust and a policy each, two queues, one bucket or two; with reports four more roles.
+    if compared != 13 + (variant == "new_bucket") + 8 * (variant in with_reports):
         sys.exit(f"{variant}: {compared} policies")
+    commands = {}
+    for resource in resources:
+        if resource["type"] == "aws_ecs_task_definition":
+            container = json.loads(resource["values"]["container_definitions"])[0]
+            commands[resource["index"]] = container["command"], container.get("secrets", [])
+    expected = {}
+    if variant in with_reports:
+        everybody = ["--organization", "--role-name", "rolecall-inventory", "--external-id", "chosen-by-us"]
+        secret = [{"name": "ROLECALL_WEBHOOK", "valueFrom": values["webhook_secret_arn"]}]
+        optional_too = variant == "other_account"
+        report = ["report", "--all", "--since-last", "--output", "s3://lake/reports", "--format", "html",
+                  "--days", "90", "--fail-on", "RETIRE_NOW,RETIRE_AFTER_SOAK,STALE,NEVER_USED", "--require-coverage", "0.9"]
+        expected = {"inventory": (["inventory", "--format", "ndjson"] + everybody * optional_too, []),
+                    "report": (report, secret * optional_too)}
+    if {task: its for task, its in commands.items() if task in ("inventory", "report")} != expected:
+        sys.exit(f"{variant}: {commands}")
+    timers = {resource["values"]["name"] for resource in resources if resource["type"] == "aws_scheduler_schedule"}
+    if timers != {"maintenance", *expected}:
+        sys.exit(f"{variant}: the timers are {timers}")
     kinds = {resource["type"] for resource in resources}
     if kinds & set(own) != {kind for kind, its in own.items() if its == variant}:
         sys.exit(f"{variant}: has {sorted(kinds)}")

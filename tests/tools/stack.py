@@ -1,8 +1,9 @@
-"""Makes deploy/cloudformation/rolecall.yaml in an emulated AWS that enforces IAM, and holds it to its word.
+"""Makes deploy/cloudformation/rolecall.yaml, and for some variants reports.yaml beside it, in an emulated AWS that
+enforces IAM, and holds them to their word.
 
     stack.py ENDPOINT REPOSITORY VARIANT
 
-prints the facts of the stack as JSON, with credentials of its worker and of its maintenance, and ends with an
+prints the facts of the stack as JSON, with credentials of its tasks, and ends with an
 error that names what is wrong. Does not look at what only a real account has: containers, metrics, encryption
 with KMS. The emulator knows neither the encryption of a bucket made by CloudFormation nor the condition keys
 kms:ViaService, ecs:cluster and iam:PassedToService: those are compared as text only. It answers 404 for a missing
@@ -125,23 +126,30 @@ template = (deploy / "cloudformation/rolecall.yaml").read_text()
 template, numbers = re.subn("DesiredCount: !Ref WorkerCount", "DesiredCount: 0", template)
 check(numbers == 1, "DesiredCount is not where it was")
 cloudformation = client("cloudformation")
-cloudformation.create_stack(
-    StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"],
-    Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()])
-deadline = time.monotonic() + 60
-while True:
-    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    if stack["StackStatus"] == "CREATE_COMPLETE":
-        break
-    if not stack["StackStatus"].endswith("CREATE_IN_PROGRESS") or time.monotonic() > deadline:
-        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-        failed = [event for event in events if "FAILED" in event["ResourceStatus"]]
-        reasons = [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed]
-        sys.exit(f"{variant}: {stack['StackStatus']}: {reasons}")
-    time.sleep(0.05)
-outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-       for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]}
+
+
+def create(name, template, parameters):
+    """A stack's outputs, and the ids of its parts."""
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()])
+    deadline = time.monotonic() + 60
+    while True:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        if stack["StackStatus"] == "CREATE_COMPLETE":
+            break
+        if not stack["StackStatus"].endswith("CREATE_IN_PROGRESS") or time.monotonic() > deadline:
+            events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+            failed = [event for event in events if "FAILED" in event["ResourceStatus"]]
+            reasons = [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed]
+            sys.exit(f"{variant}: {stack['StackStatus']}: {reasons}")
+        time.sleep(0.05)
+    resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    return ({output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
+            {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources})
+
+
+outputs, ids = create(name, template, parameters)
 of_some = {"TrailBucket": "NewBucket", "TrailBucketPolicy": "NewBucket",
            "ObjectCreatedRule": "ExistingBucketEventBridge", "TopicSubscription": "ExistingSnsTopic"}
 
@@ -160,6 +168,27 @@ queue, queue_arn = outputs["QueueUrl"], outputs["QueueArn"]
 dead, dead_arn = outputs["DeadLetterQueueUrl"], outputs["DeadLetterQueueArn"]
 of_keys = variant == "OtherAccount"
 
+# Inventory and reports: of this account alone, or with all that is optional.
+with_reports = variant in ("NewBucket", "OtherAccount")
+prefix_of_reports, role_in_accounts = "reports", "rolecall-inventory"
+unwanted_of_reports = {"AssumeInventoryRole", "ReadOrganization", "ReadIdentityCenter", "ReadIdentityStore", "ReadWebhook"}
+given = {"RolecallStack": name, "ImageUri": parameters["ImageUri"], "SubnetIds": parameters["SubnetIds"]}
+if of_keys:
+    unwanted_of_reports = set()
+    prefix_of_reports = "of/reports"
+    given |= {
+        "InventoryAccounts": "organization", "InventoryExternalId": "chosen-by-us", "ReportPrefix": prefix_of_reports,
+        "LakeKmsKeyArn": parameters["LakeKmsKeyArn"], "ImageRepositoryArn": parameters["ImageRepositoryArn"],
+        "WebhookSecretArn": f"arn:aws:secretsmanager:us-east-1:{OURS}:secret:webhook-AbCdEf",
+        "FindingsTopicArn": f"arn:aws:sns:us-east-1:{OURS}:findings",
+    }
+if with_reports:
+    of_reports = (deploy / "cloudformation/reports.yaml").read_text()
+    outputs_of_reports, ids_of_reports = create(f"{name}-reports", of_reports, given)
+    parts = set(yaml.load(of_reports, Loader)["Resources"])
+    check(set(ids_of_reports) == parts, f"parts: {sorted(set(ids_of_reports) ^ parts)} are missing or too many")
+    unwanted |= unwanted_of_reports
+
 if variant == "NewBucket":
     # What the command of the outputs does, in an organisation of one account.
     wanted = ["--name organisation ", f"--s3-bucket-name {trail} ", "--is-multi-region-trail "]
@@ -173,6 +202,17 @@ if variant == "NewBucket":
 
 roles = {role: iam.get_role(RoleName=ids[f"{role.title()}Role"])["Role"]
          for role in ["worker", "maintenance", "operator", "execution", "scheduler"]}
+if with_reports:
+    for role in ["inventory", "report", "report-execution", "report-scheduler"]:
+        part = role.title().replace("-", "") + "Role"
+        roles[role] = iam.get_role(RoleName=ids_of_reports[part])["Role"]
+    check(roles["inventory"]["Arn"] == outputs_of_reports["InventoryRoleArn"], "another role is told to the StackSet")
+
+
+def arn_of(role):
+    return roles[role]["Arn"] if role in roles else ""
+
+
 values = {
     "account_id": OURS, "partition": "aws", "region": REGION,
     "cluster_arn": f"arn:aws:ecs:us-east-1:{OURS}:cluster/{outputs['ClusterName']}",
@@ -192,6 +232,11 @@ values = {
     "trail_arn": parameters.get("TrailArn", ""),
     "trail_bucket_account_id": owner, "trail_bucket_arn": f"arn:aws:s3:::{trail}",
     "trail_kms_key_arn": parameters.get("TrailKmsKeyArn", ""), "trail_prefix": "AWSLogs/",
+    "inventory_family_arn": f"arn:aws:ecs:us-east-1:{OURS}:task-definition/{name}-inventory",
+    "report_family_arn": f"arn:aws:ecs:us-east-1:{OURS}:task-definition/{name}-report",
+    "inventory_role_arn": arn_of("inventory"), "report_role_arn": arn_of("report"),
+    "report_execution_role_arn": arn_of("report-execution"), "inventory_role_name": role_in_accounts,
+    "report_prefix": prefix_of_reports, "webhook_secret_arn": given.get("WebhookSecretArn", ""),
 }
 
 
@@ -212,7 +257,7 @@ def same(document, file, where):
 for role, made in roles.items():
     document = iam.get_role_policy(RoleName=made["RoleName"], PolicyName=role)["PolicyDocument"]
     same(document, role, f"the policy of {role}")
-    trust = "scheduler-trust" if role == "scheduler" else "tasks-trust"
+    trust = "scheduler-trust" if role.endswith("scheduler") else "tasks-trust"
     same(made["AssumeRolePolicyDocument"], trust, f"the trust in {role}")
     named = iam.list_role_policies(RoleName=made["RoleName"])["PolicyNames"]
     attached = iam.list_attached_role_policies(RoleName=made["RoleName"])["AttachedPolicies"]
@@ -252,21 +297,32 @@ logs = client("logs").describe_log_groups(logGroupNamePrefix=outputs["LogGroupNa
 check([group.get("retentionInDays") for group in logs] == [30], f"logs: {logs}")
 alarms = client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]
 alarms = {alarm["AlarmName"].removeprefix(f"{name}-"): alarm for alarm in alarms}
-check(set(alarms) == {"dead-letters", "oldest-message", "no-commits", "no-maintenance"}, f"alarms: {set(alarms)}")
+metrics = {"no-commits": "Commits", "no-maintenance": "MaintenanceRounds"}
+if with_reports:
+    metrics |= {"no-inventory": "Snapshots", "no-reports": "ReportRuns", "reports-failed": "FailedReportRuns",
+                "low-coverage": "ReportRunsWithLowCoverage", "findings": "ReportRunsWithFindings"}
+check(set(alarms) == {"dead-letters", "oldest-message", *metrics}, f"alarms: {set(alarms)}")
 check(alarms["dead-letters"]["Dimensions"] == [{"Name": "QueueName", "Value": dead_arn.split(":")[-1]}],
       "the alarm looks at another queue")
 filters = client("logs").describe_metric_filters(logGroupName=outputs["LogGroupName"])["metricFilters"]
 counted = {metric["metricName"] for found in filters for metric in found["metricTransformations"]}
-watched = {alarm["MetricName"] for alarm in alarms.values() if alarm["Namespace"] == f"rolecall/{name}"}
-check(counted == watched == {"Commits", "MaintenanceRounds"}, f"{watched} are watched, {counted} counted")
-timer = client("scheduler").get_schedule(GroupName=name, Name="maintenance")
-check(timer["Target"]["EcsParameters"]["TaskDefinitionArn"].split("/")[1].startswith(f"{name}-maintenance"),
-      f"the timer starts another task: {timer['Target']}")
+watched = {alarm: its["MetricName"] for alarm, its in alarms.items() if its["Namespace"] == f"rolecall/{name}"}
+check(watched == metrics and counted == set(metrics.values()), f"{watched} are watched, {counted} counted")
+told_findings = alarms.get("findings", {}).get("AlarmActions")
+check(told_findings in (None, [given[topic] for topic in given if topic == "FindingsTopicArn"]), f"told: {told_findings}")
+timers = {"maintenance": "scheduler"}
+if with_reports:
+    timers |= {"inventory": "report-scheduler", "report": "report-scheduler"}
+for task, role in timers.items():
+    target = client("scheduler").get_schedule(GroupName=name, Name=task)["Target"]
+    check(target["EcsParameters"]["TaskDefinitionArn"].split("/")[1].split(":")[0] == f"{name}-{task}",
+          f"the timer starts another task: {target}")
+    check(target["Arn"] == values["cluster_arn"] and target["RoleArn"] == roles[role]["Arn"], f"{task}: {target}")
 group = ec2.describe_security_groups(GroupIds=[ids["SecurityGroup"]])["SecurityGroups"][0]
 check(bool(group["IpPermissions"]) == of_keys, f"let in: {group['IpPermissions']}")
 
 ecs, tasks = client("ecs"), {}
-for task in ["worker", "maintenance", "operator"]:
+for task in ["worker", "maintenance", "operator"] + ["inventory", "report"] * with_reports:
     definition = ecs.describe_task_definition(taskDefinition=f"{name}-{task}")["taskDefinition"]
     container = definition["containerDefinitions"][0]
     check(container["readonlyRootFilesystem"] is True and container["user"] == "65532:65532",
@@ -274,8 +330,21 @@ for task in ["worker", "maintenance", "operator"]:
     check(definition["taskRoleArn"] == roles[task]["Arn"], f"{task} has the role {definition['taskRoleArn']}")
     tasks[task] = {"command": container["command"],
                    "environment": {pair["name"]: pair["value"] for pair in container["environment"]},
+                   # The emulator keeps how many there are, and not in the names of the API.
+                   "secrets": len(container.get("secrets") or []),
                    "health_check": container.get("healthCheck", {}).get("command")}
 told = tasks["worker"]["environment"]
+if with_reports:
+    for task in ["inventory", "report"]:
+        check(tasks[task]["environment"]["ROLECALL_LAKE"] == outputs["LakeUri"], f"{task} is told {tasks[task]}")
+    [secret] = yaml.load(of_reports, Loader)["Resources"]["ReportTask"]["Properties"]["ContainerDefinitions"][0]["Secrets"]
+    check(secret[:2] == ["HasWebhook", {"Name": "ROLECALL_WEBHOOK", "ValueFrom": "WebhookSecretArn"}], f"{secret}")
+    check(tasks["report"]["secrets"] == int(of_keys), f"secrets: {tasks['report']['secrets']}")
+    asked = ["--organization", "--role-name", role_in_accounts, "--external-id", "chosen-by-us"] * of_keys
+    said = ["report", "--all", "--since-last", "--output", f"s3://{lake}/{prefix_of_reports}", "--format", "html",
+            "--days", "90", "--fail-on", "RETIRE_NOW,RETIRE_AFTER_SOAK,STALE,NEVER_USED", "--require-coverage", "0.9"]
+    check(tasks["report"]["command"] == said, f"{tasks['report']}")
+    check(tasks["inventory"]["command"] == ["inventory", "--format", "ndjson"] + asked, f"{tasks['inventory']}")
 check(told["ROLECALL_LAKE"] == outputs["LakeUri"] and told["ROLECALL_QUEUE_URL"] == queue, f"told: {told}")
 check(told["ROLECALL_VISIBILITY_TIMEOUT"] == attributes(queue)["VisibilityTimeout"], "visibility timeouts differ")
 check(told["ROLECALL_LISTEN"] == ("0.0.0.0:8080" if of_keys else "127.0.0.1:8080"), f"listens: {told}")
@@ -370,7 +439,8 @@ def reads_trail(what, s3):
     refused(f"{what}: delete from the trail", s3.delete_object, Bucket=trail, Key=KEY)
 
 
-credentials = {role: assume(role) for role in ["worker", "maintenance", "operator"]}
+credentials = {role: assume(role) for role in
+               ["worker", "maintenance", "operator"] + ["inventory", "report"] * with_reports}
 worker, maintenance, operator = (clients(credentials[role]) for role in ["worker", "maintenance", "operator"])
 take = {"QueueUrl": queue, "MaxNumberOfMessages": 1}
 send = {"QueueUrl": queue, "MessageBody": "{}"}
@@ -397,6 +467,29 @@ refused("worker: receive without TLS", plain("sqs").receive_message, **take)
 refused("worker: read the lake without TLS", plain("s3").list_objects_v2, Bucket=lake, Prefix=f"{prefix}/")
 for role, its in [("worker", worker), ("maintenance", maintenance), ("operator", operator)]:
     uses_lake(role, its("s3"))
+
+if with_reports:
+    inventory, report = clients(credentials["inventory"]), clients(credentials["report"])
+    uses_lake("inventory", inventory("s3"))
+    refused("inventory: read a log file", inventory("s3").get_object, Bucket=trail, Key=KEY)
+    refused("inventory: make a user", inventory("iam").create_user, UserName="x")
+    refused("inventory: write a report", inventory("s3").put_object, Bucket=lake, Key=f"{prefix_of_reports}/x", Body=b"")
+    for what, its, queue_call in [("inventory", inventory, "receive_message"), ("report", report, "receive_message")]:
+        refused(f"{what}: {queue_call}", getattr(its("sqs"), queue_call), QueueUrl=queue)
+    s3.put_object(Bucket=lake, Key=f"{prefix}/x", Body=b"x")
+    its, there = report("s3"), {"Bucket": lake, "Key": f"{prefix_of_reports}/x/as_of=2026-01-05/x.html"}
+    allowed("report: read the lake", its.get_object, Bucket=lake, Key=f"{prefix}/x")
+    allowed("report: list the lake", its.list_objects_v2, Bucket=lake, Prefix=f"{prefix}/")
+    refused("report: write to the lake", its.put_object, Bucket=lake, Key=f"{prefix}/x", Body=b"")
+    refused("report: delete from the lake", its.delete_object, Bucket=lake, Key=f"{prefix}/x")
+    allowed("report: write a report", its.put_object, **there, Body=b"x")
+    allowed("report: read a report", its.get_object, **there)
+    allowed("report: list reports", its.list_objects_v2, Bucket=lake, Prefix=f"{prefix_of_reports}/x/")
+    refused("report: delete a report", its.delete_object, **there)
+    refused("report: list beside", its.list_objects_v2, Bucket=lake, Prefix="other/")
+    refused("report: read IAM", report("iam").list_users)
+    for key in [f"{prefix}/x", there["Key"]]:
+        s3.delete_object(Bucket=lake, Key=key)
 
 if variant == "OtherAccount":
     there = client("iam", key=THEIRS)

@@ -119,12 +119,13 @@ pub(crate) struct Ingest {
 /// `rolecall inventory`
 #[derive(Debug, Args)]
 pub(crate) struct Inventory {
-    /// Folder with what the AWS CLI printed (get-account-authorization-details, list-access-keys,
-    /// list-roles, get-credential-report and others), instead of asking AWS; a folder below it for each
-    /// account
+    /// Folder with what the AWS CLI printed, instead of asking AWS; a folder below it for each account:
+    /// get-account-authorization-details, list-roles, get-credential-report, list-access-keys of every user,
+    /// describe-trails with get-event-selectors and get-trail-status, and others that the README lists
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
-    /// When the files' content was true [default: when the newest of them was written]
+    /// When the files' content was true [default: when the newest of them was written]; reports on an earlier
+    /// time do not see it
     #[arg(long, value_name = "TIME", requires = "from")]
     pub(crate) snapshot_time: Option<String>,
     /// Role to assume in every account but the caller's own, by its name
@@ -133,10 +134,10 @@ pub(crate) struct Inventory {
     /// External ID that the role asks for
     #[arg(long, value_name = "ID", requires = "role_name")]
     pub(crate) external_id: Option<String>,
-    /// Accounts to read: a file with one number a line; what follows a # is a remark [default: the
-    /// caller's own]
-    #[arg(long, value_name = "FILE", requires = "role_name", conflicts_with = "from")]
-    pub(crate) accounts: Option<PathBuf>,
+    /// Accounts to read: numbers with commas between, or a file with one number a line, where what follows a
+    /// # is a remark [default: the caller's own]
+    #[arg(long, value_name = "NUMBERS|FILE", requires = "role_name", conflicts_with = "from")]
+    pub(crate) accounts: Option<String>,
     /// Read all active accounts of the organisation, its policies, and the identity store's people
     #[arg(long, requires = "role_name", conflicts_with = "from")]
     pub(crate) organization: bool,

@@ -13,10 +13,12 @@ use crate::queue::Queue;
 use crate::{S3, S3Options};
 
 mod bucket;
+mod described;
 mod queue;
 mod selectors;
 mod trail;
 
+pub use described::Described;
 pub use trail::{Finding, Sight};
 
 /// How a check came out.
@@ -132,19 +134,6 @@ pub async fn examine(request: &Request, queue: Option<&dyn Queue>) -> Diagnosis 
         )),
     }
     diagnosis
-}
-
-/// What the trails record that the caller's account sees, those of its organisation among them. The reason
-/// in words where nobody may know.
-pub async fn trails() -> Result<Vec<Sight>, String> {
-    let own = S3::connect(&S3Options::default()).await;
-    let mut diagnosis = Diagnosis::default();
-    trail::examine(own.config(), &Request::default(), &mut diagnosis).await;
-    let mut checks = diagnosis.checks.into_iter();
-    match checks.find(|check| check.outcome == Outcome::NotChecked) {
-        Some(check) => Err(check.found),
-        None => Ok(diagnosis.trails),
-    }
 }
 
 /// Without credentials, everything else would fail for that one reason.

@@ -20,6 +20,7 @@ mod account;
 mod convert;
 mod organization;
 mod role;
+mod trails;
 
 /// Accounts that are read at once; IAM throttles each account by itself.
 const ACCOUNTS_AT_ONCE: usize = 4;
@@ -91,6 +92,8 @@ pub async fn read_accounts(request: &Request) -> Result<Answer, Problem> {
             }
         }
     }
+    // Only now: what one account may not ask of the organisation's trail, another may.
+    answer.rejected.extend(answer.facts.settle_trails());
     Ok(answer)
 }
 
@@ -113,6 +116,7 @@ async fn read_one(
         config.clone().into_builder().credentials_provider(provider).build()
     };
     let mut facts = account::read(&config, id).await;
+    trails::read(&config, id, &mut facts).await;
     assignments.read(id, facts.account(id)).await;
     Ok(facts)
 }
@@ -126,6 +130,7 @@ impl Answer {
             }
             self.facts.accounts.insert(id, account);
         }
+        self.facts.trails.merge(facts.trails);
     }
 }
 

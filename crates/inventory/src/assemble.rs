@@ -13,6 +13,7 @@ use crate::facts::{AccountFacts, Facts, OrganizationFacts};
 use crate::keys;
 use crate::parts::Part;
 use crate::time::words;
+use crate::trails::Trail;
 
 /// So far AWS's clock and ours may be apart, in microseconds, and calls are signed well all the same.
 const CLOCK_SKEW: i64 = 5 * 60 * 1_000_000;
@@ -28,18 +29,28 @@ const MAX_NAMED: usize = 5;
 pub struct Assembled {
     /// One per account, in the order of their numbers.
     pub inventories: Vec<Inventory>,
-    /// Accounts of which there is no snapshot.
+    /// Accounts of which there is no snapshot, and what could not be placed.
     pub rejected: Vec<Rejected>,
+    /// Trails of which it is known what they record.
+    pub trails: Vec<Trail>,
 }
 
 /// Makes snapshots of what was true at `at`, in microseconds. `source` is `api` or `files`.
-pub fn snapshots(facts: Facts, source: &str, at: i64) -> Assembled {
-    let mut done = Assembled::default();
+pub fn snapshots(mut facts: Facts, source: &str, at: i64) -> Assembled {
+    let rejected = facts.settle_trails();
+    let mut done = Assembled { trails: facts.trails.complete(), rejected, ..Assembled::default() };
     let mut unread = facts.shared_missing.clone();
-    let Facts { accounts, organization, people, vendors, permission_sets, instances, .. } = facts;
+    let Facts { accounts, organization, people, groups, .. } = facts;
+    let (vendors, permission_sets, instances) =
+        (facts.vendors, facts.permission_sets, facts.instances);
     for (id, mut account) in accounts {
         settle(&mut account);
         let input = format!("account {id}");
+        if let Some(problem) = account.twice.take() {
+            unread.push(format!("{input}: {problem}"));
+            done.rejected.push(Rejected::new(input, problem));
+            continue;
+        }
         if account.is_unread() {
             let reason =
                 account.missing.first().map(|(part, why)| format!("{}: {why}", part.as_str()));
@@ -73,8 +84,9 @@ pub fn snapshots(facts: Facts, source: &str, at: i64) -> Assembled {
                 assignment.permission_set_name = Some(name.clone());
             }
             let id = assignment.principal_id.clone().unwrap_or_default();
-            let person = people.get(&(assignment.identity_store_id.clone(), id));
-            assignment.principal_name = person.and_then(|person| person.user_name.clone());
+            let principal = (assignment.identity_store_id.clone(), id);
+            let person = people.get(&principal).and_then(|person| person.user_name.clone());
+            assignment.principal_name = person.or_else(|| groups.get(&principal).cloned());
         }
         done.inventories.push(inventory);
     }

@@ -67,6 +67,37 @@ pub enum Problem {
         /// What is wrong with it.
         reason: String,
     },
+    /// Nothing in it.
+    #[error("the file is empty: did the command that was to write it fail?")]
+    Empty,
+    /// Not text.
+    #[error("it is compressed: unpack it first ({0})")]
+    Compressed(&'static str),
+    /// Two states of one account, of which one is older.
+    #[error(
+        "two different outputs of {list} in one folder, {first} and {second}: which holds is not known, so \
+         nothing of the account is taken. Keep one of them, or read each folder by itself with its own \
+         --snapshot-time"
+    )]
+    Twice {
+        /// The command.
+        list: &'static str,
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A key in two states.
+    #[error(
+        "access key {id} is of another state or time in {file} than elsewhere in the folder: which holds is not \
+         known, so nothing of the account is taken. Keep one list of each user's keys"
+    )]
+    KeyTwice {
+        /// The key's id.
+        id: String,
+        /// One of the files.
+        file: String,
+    },
     /// Nothing that is known here.
     #[error(
         "not recognised: neither output of the AWS CLI that an inventory is made of, nor a credential \
@@ -85,6 +116,12 @@ pub enum Problem {
          add \"AccessKeyId\" to the object"
     )]
     WhichKey,
+    /// A trail's state without the trail.
+    #[error(
+        "get-trail-status prints no name, and there is not one trail alone: name the file \
+         get-trail-status.TRAIL.json, or add \"TrailARN\" to the object"
+    )]
+    WhichTrail,
     /// YAML that is not a list of known accounts.
     #[error("no list of known accounts: {0}")]
     Yaml(String),

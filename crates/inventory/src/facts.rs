@@ -10,8 +10,10 @@ use rolecall_lake::inventory::{
 };
 
 use crate::document;
+use crate::error::Problem;
 use crate::output;
 use crate::parts::Part;
+use crate::trails::TrailFacts;
 
 /// Everything that was read.
 #[derive(Debug, Default)]
@@ -20,12 +22,16 @@ pub struct Facts {
     pub(crate) organization: OrganizationFacts,
     /// By store and id.
     pub(crate) people: BTreeMap<(Option<String>, String), IdentityStoreUserRow>,
+    /// Names of the groups of identity stores, by store and id.
+    pub(crate) groups: BTreeMap<(Option<String>, String), String>,
     /// Vendors' accounts.
     pub(crate) vendors: Vec<KnownAccountRow>,
     /// Names of permission sets, by ARN.
     pub(crate) permission_sets: BTreeMap<String, String>,
     /// Identity stores, by Identity Center instance.
     pub(crate) instances: BTreeMap<String, String>,
+    /// Trails of all accounts.
+    pub(crate) trails: TrailFacts,
     /// Parts that were read and belong to no account, such as the identity store.
     pub(crate) shared_parts: BTreeSet<Part>,
     /// What was not read of those, and which accounts were not read at all, in words.
@@ -69,6 +75,10 @@ pub(crate) struct AccountFacts {
     pub(crate) missing: Vec<(Part, String)>,
     /// Lists that come in pages, by the command that prints them.
     pub(crate) pages: BTreeMap<&'static str, Pages>,
+    /// Files that hold the end of a list, by the command that prints it, and a fingerprint of each.
+    pub(crate) ends: BTreeMap<(&'static str, &'static str), (String, u64)>,
+    /// Two of them that differ.
+    pub(crate) twice: Option<Problem>,
     /// When the credential report was made.
     pub(crate) report_generated: Option<i64>,
 }
@@ -146,16 +156,6 @@ impl Facts {
         self.accounts.entry(id.to_owned()).or_default()
     }
 
-    /// Says whether the trails that record an account were looked at, or why not. They are read
-    /// elsewhere; an account that was not read stays out.
-    pub fn trails(&mut self, account: &str, read: Result<(), String>) {
-        let Some(account) = self.accounts.get_mut(account) else { return };
-        match read {
-            Ok(()) => account.parts.extend([Part::Trails]),
-            Err(reason) => account.missing.push((Part::Trails, reason)),
-        }
-    }
-
     pub(crate) fn add_person(&mut self, user: output::User) {
         let Some(user_id) = user.user_id else { return };
         let emails = user.emails.unwrap_or_default();
@@ -171,6 +171,13 @@ impl Facts {
             active: user.active.or(by_status),
         };
         self.people.insert((user.identity_store_id, user_id), row);
+    }
+
+    /// A group of an identity store.
+    pub(crate) fn add_group_of_people(&mut self, group: output::Group) {
+        if let (Some(id), Some(name)) = (group.group_id, group.display_name) {
+            self.groups.insert((group.identity_store_id, id), name);
+        }
     }
 
     pub(crate) fn add_organization_account(&mut self, account: output::Account) {
@@ -257,6 +264,23 @@ impl AccountFacts {
         let pages = self.pages.entry(list).or_insert_with(new);
         pages.cut_off |= cut_off;
         pages.last |= !cut_off;
+    }
+
+    /// The end of a list of some kind of thing, which a file has. Another file with another end of the same list is
+    /// of another time; a copy does no harm.
+    pub(crate) fn add_end(
+        &mut self,
+        list: &'static str,
+        of: &'static str,
+        file: &str,
+        fingerprint: u64,
+    ) {
+        let end = (file.to_owned(), fingerprint);
+        let (first, known) = self.ends.entry((list, of)).or_insert(end);
+        if *known != fingerprint && self.twice.is_none() {
+            let (first, second) = (first.clone(), file.to_owned());
+            self.twice = Some(Problem::Twice { list, first, second });
+        }
     }
 
     /// A user of IAM.
@@ -352,6 +376,18 @@ impl AccountFacts {
         fill(&mut row.attachments, policy.attachment_count);
         fill(&mut row.default_version, policy.default_version_id);
         fill(&mut row.document, document);
+    }
+
+    /// Whether something else is known of the key than this.
+    pub(crate) fn differs(&self, key: &output::AccessKey) -> bool {
+        let known = key.access_key_id.as_ref().and_then(|id| self.keys.get(id));
+        let differ = |known: &Key| {
+            let status = known.status.as_ref().zip(key.status.as_ref());
+            let created = known.created.zip(key.create_date);
+            status.is_some_and(|(one, other)| one != other)
+                || created.is_some_and(|(one, other)| one != other)
+        };
+        known.is_some_and(differ)
     }
 
     pub(crate) fn add_key(&mut self, key: output::AccessKey) {

@@ -5,6 +5,7 @@
 //! file is of is told by the ARNs in it; else by the files beside it, or by a folder's name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -38,6 +39,8 @@ struct Parsed {
     path: PathBuf,
     modified: Option<i64>,
     content: Content,
+    /// Of its bytes: the same for copies.
+    fingerprint: u64,
 }
 
 enum Content {
@@ -73,7 +76,8 @@ pub fn read_folder(folder: &Path) -> Folder {
     let homes = Homes::of(folder, &files);
     for file in files {
         let home = homes.home(&file.path);
-        match take_in::file(&mut found.facts, &file.path, file.content, home) {
+        let source = take_in::Source { path: &file.path, fingerprint: file.fingerprint };
+        match take_in::file(&mut found.facts, source, file.content, home) {
             Ok(()) => {
                 found.files += 1;
                 found.newest = found.newest.max(file.modified);
@@ -101,7 +105,9 @@ fn parse(entry: &DirEntry) -> Result<Parsed, Problem> {
         std::fs::read(&path).map_err(|error| Problem::Unreadable(io_words(Some(&error))))?;
     let bytes = in_utf8(bytes);
     let modified = entry.metadata().ok().and_then(|data| data.modified().ok()).and_then(micros);
-    Ok(Parsed { content: content(&path, bytes)?, path, modified })
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    Ok(Parsed { content: content(&path, bytes)?, path, modified, fingerprint: hasher.finish() })
 }
 
 /// PowerShell writes what a command prints in UTF-16.
@@ -125,12 +131,30 @@ fn content(path: &Path, bytes: Vec<u8>) -> Result<Content, Problem> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{' | b'[') => return outputs(text),
-        None => return Err(Problem::NotRecognised),
+        None => return Err(Problem::Empty),
         Some(_) => {}
+    }
+    let compressed = [
+        (&b"\x1f\x8b"[..], "gunzip"),
+        (b"PK\x03\x04", "unzip"),
+        (b"\x28\xb5\x2f\xfd", "unzstd"),
+        (b"BZh", "bunzip2"),
+        (b"\xfd7zXZ", "unxz"),
+    ];
+    if let Some((_, with)) = compressed.iter().find(|(start, _)| bytes.starts_with(start)) {
+        return Err(Problem::Compressed(with));
     }
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if std::str::from_utf8(first).is_ok_and(report::is_header) {
         return Ok(Content::Report(text.to_vec(), None));
+    }
+    // `--query Content --output text` prints the report's base64 alone.
+    let packed: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    if let Ok(csv) = STANDARD.decode(packed)
+        && let Some(first) = csv.split(|byte| *byte == b'\n').next()
+        && std::str::from_utf8(first).is_ok_and(report::is_header)
+    {
+        return Ok(Content::Report(csv, None));
     }
     let is_yaml = path
         .extension()

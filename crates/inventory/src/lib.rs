@@ -1,5 +1,5 @@
-//! What there is in accounts' IAM, asked of AWS or gathered from the files that its CLI prints, and made
-//! into snapshots for the lake.
+//! What there is in accounts' IAM and which trails record them, asked of AWS or gathered from the files that
+//! its CLI prints, and made into snapshots for the lake.
 //!
 //! Everything that is read becomes [`Facts`](facts::Facts) first, whichever way it came; what two
 //! inputs say of one thing is put together there. [`snapshots`](assemble::snapshots) then makes one
@@ -19,6 +19,7 @@ mod output;
 mod parts;
 mod report;
 mod time;
+mod trails;
 
 pub use api::{Answer, Request, read_accounts};
 pub use assemble::{Assembled, snapshots};
@@ -26,3 +27,4 @@ pub use error::{Problem, Rejected};
 pub use facts::Facts;
 pub use files::{Folder, read_folder};
 pub use parts::Part;
+pub use trails::Trail;

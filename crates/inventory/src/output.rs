@@ -62,6 +62,17 @@ pub(crate) struct Output {
     pub(crate) account_assignments: Option<Vec<Assignment>>,
     pub(crate) permission_set: Option<PermissionSet>,
     pub(crate) instances: Option<Vec<Instance>>,
+    // describe-trails, list-trails (names alone), get-trail.
+    #[serde(rename = "trailList")]
+    pub(crate) trail_list: Option<Vec<Trail>>,
+    pub(crate) trails: Option<Vec<Trail>>,
+    pub(crate) trail: Option<Trail>,
+    /// get-event-selectors; get-trail-status does not print it.
+    #[serde(rename = "TrailARN")]
+    pub(crate) trail_arn: Option<String>,
+    pub(crate) event_selectors: Value,
+    pub(crate) advanced_event_selectors: Value,
+    pub(crate) is_logging: Option<bool>,
     // More pages follow.
     pub(crate) is_truncated: Option<bool>,
     pub(crate) next_token: Option<String>,
@@ -129,6 +140,9 @@ pub(crate) struct Email {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Group {
+    // Of an identity store.
+    pub(crate) identity_store_id: Option<String>,
+    pub(crate) display_name: Option<String>,
     pub(crate) group_name: Option<String>,
     pub(crate) group_id: Option<String>,
     pub(crate) arn: Option<String>,
@@ -284,6 +298,20 @@ pub(crate) struct Instance {
     pub(crate) identity_store_id: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Trail {
+    #[serde(rename = "TrailARN")]
+    pub(crate) trail_arn: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) s3_bucket_name: Option<String>,
+    pub(crate) s3_key_prefix: Option<String>,
+    pub(crate) include_global_service_events: Option<bool>,
+    pub(crate) is_multi_region_trail: Option<bool>,
+    pub(crate) is_organization_trail: Option<bool>,
+    pub(crate) log_file_validation_enabled: Option<bool>,
+}
+
 impl Output {
     /// Whether it is anything that an inventory is made of.
     pub(crate) fn is_known(&self) -> bool {
@@ -311,10 +339,21 @@ impl Output {
             self.account_assignments.is_some(),
             self.permission_set.is_some(),
             self.instances.is_some(),
+            self.trail_list.is_some(),
+            self.trails.is_some(),
+            self.trail.is_some(),
+            self.is_selectors(),
+            self.is_logging.is_some(),
             provider,
             key,
         ]
         .contains(&true)
+    }
+
+    /// What get-event-selectors prints.
+    pub(crate) fn is_selectors(&self) -> bool {
+        self.trail_arn.is_some()
+            && (self.event_selectors.is_array() || self.advanced_event_selectors.is_array())
     }
 
     /// The credential report, in base64.

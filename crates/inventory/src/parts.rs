@@ -115,7 +115,6 @@ impl Part {
     /// What to do where AWS was asked for the rest.
     pub(crate) fn remedy_of_api(self) -> &'static str {
         match self {
-            Self::Trails => self.remedy(),
             Self::IdentityCenter
             | Self::OrganizationPolicies
             | Self::IdentityStore
@@ -157,8 +156,7 @@ impl Part {
                 "give describe-policy of every policy of the organisation"
             }
             Self::Trails => {
-                "`rolecall doctor` and `rolecall inventory` without --from look at those of the caller's \
-                 account"
+                "give describe-trails, and get-event-selectors and get-trail-status of every trail"
             }
             Self::IdentityStore => "give `aws identitystore list-users`",
             Self::Accounts => "give `aws organizations list-accounts`",

@@ -10,6 +10,7 @@ mod address;
 mod caller;
 mod change;
 mod event;
+mod inventory;
 mod key;
 mod missing;
 mod principal;
@@ -143,12 +144,21 @@ pub async fn who(session: &Session, thing: &str, as_of: i64) -> Result<WhoAnswer
         ThingKind::UniqueId => principal::by_unique_id(session, &thing, as_of).await?,
         ThingKind::Name => by_name(session, &thing, as_of).await?,
     };
-    if let Some(answer) = answer {
+    let known = inventory::look(session, &thing, as_of).await?;
+    // What no record was signed by may still be named by one.
+    let answer = match answer {
+        None => change::answer(session, &thing).await?,
+        some => some,
+    };
+    if let Some(mut answer) = answer {
+        // A bare name may be another's here than there.
+        if let Some(known) = known.filter(|_| thing.kind != ThingKind::Name) {
+            known.add_to(&mut answer);
+        }
         return Ok(answer);
     }
-    // What no record was signed by may still be named by one.
-    if let Some(answer) = change::answer(session, &thing).await? {
-        return Ok(answer);
+    if let Some(known) = known {
+        return known.alone(session, &thing).await;
     }
     if let Some(answer) = caller::answer(session, &thing, as_of).await? {
         return Ok(answer);

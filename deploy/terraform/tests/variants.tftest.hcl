@@ -54,6 +54,21 @@ override_resource {
   values = { arn = "arn:aws:iam::000000000000:role/maintenance" }
 }
 
+override_resource {
+  target = module.other_account.aws_iam_role.this["inventory"]
+  values = { arn = "arn:aws:iam::000000000000:role/inventory" }
+}
+
+override_resource {
+  target = module.other_account.aws_iam_role.this["report"]
+  values = { arn = "arn:aws:iam::000000000000:role/report" }
+}
+
+override_resource {
+  target = module.other_account.aws_iam_role.this["report-execution"]
+  values = { arn = "arn:aws:iam::000000000000:role/report-execution" }
+}
+
 variables {
   image_uri  = "registry.example/rolecall:0.1.0"
   vpc_id     = "vpc-0"

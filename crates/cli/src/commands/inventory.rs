@@ -9,9 +9,9 @@ use arrow::array::{
     ArrayRef, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
     TimestampMicrosecondArray,
 };
-use rolecall_ingest::doctor::Sight;
+use rolecall_ingest::doctor::{Described, Sight};
 use rolecall_inventory::{
-    Facts, Folder, Problem, Rejected, Request, read_accounts, read_folder, snapshots,
+    Facts, Folder, Problem, Rejected, Request, Trail, read_accounts, read_folder, snapshots,
 };
 use rolecall_lake::Inventory;
 
@@ -20,6 +20,8 @@ use crate::clock::GivenTime;
 use crate::exit::{self, Exit, Usage};
 use crate::render::{Format, Heading};
 use crate::{args, clock, term};
+
+mod words;
 
 /// Accounts whose rows are committed together: many small commits would make a slow lake.
 const ACCOUNTS_PER_COMMIT: usize = 50;
@@ -32,7 +34,6 @@ struct Gathered {
     source: &'static str,
     at: i64,
     rejected: Vec<Rejected>,
-    trails: Vec<Sight>,
 }
 
 /// Runs the command.
@@ -46,9 +47,7 @@ pub(crate) async fn run(context: &Context, args: &args::Inventory) -> anyhow::Re
     let kept = keep(context, gathered, now).await?;
     if context.format() == Format::Table {
         let mut out = exit::stdout();
-        for inventory in &kept.inventories {
-            write_words(&mut out, inventory)?;
-        }
+        words::write(&mut out, context.stdout, &kept.inventories, &kept.trails)?;
         out.flush()?;
     } else {
         context.write_batch(&heading(at), &rows(&kept.inventories, &kept.ids)?)?;
@@ -60,6 +59,8 @@ pub(crate) async fn run(context: &Context, args: &args::Inventory) -> anyhow::Re
 pub(crate) struct Kept {
     pub(crate) inventories: Vec<Inventory>,
     ids: Vec<String>,
+    /// Trails, and what they record.
+    trails: Vec<Sight>,
     /// Inputs of which nothing was taken, each named in the log.
     rejected: usize,
 }
@@ -77,13 +78,23 @@ async fn read(folder: &Path) -> anyhow::Result<Folder> {
 
 fn of_files(read: Folder, at: i64) -> Gathered {
     let Folder { facts, rejected, .. } = read;
-    Gathered { facts, source: "files", at, rejected, trails: Vec::new() }
+    Gathered { facts, source: "files", at, rejected }
 }
 
 async fn keep(context: &Context, gathered: Gathered, now: i64) -> anyhow::Result<Kept> {
-    let Gathered { facts, source, at, mut rejected, trails } = gathered;
+    let Gathered { facts, source, at, mut rejected } = gathered;
     let done = snapshots(facts, source, at);
     rejected.extend(done.rejected);
+    let mut trails = Vec::new();
+    for trail in &done.trails {
+        match sight(trail) {
+            Ok(sight) => trails.push(sight),
+            Err(reason) => {
+                let input = trail.trail_arn.clone();
+                rejected.push(Rejected { input, problem: Problem::Call(reason) });
+            }
+        }
+    }
     for rejected in &rejected {
         tracing::warn!("{}", term::visible(&rejected.to_string()));
     }
@@ -95,8 +106,25 @@ async fn keep(context: &Context, gathered: Gathered, now: i64) -> anyhow::Result
     for some in done.inventories.chunks(ACCOUNTS_PER_COMMIT) {
         ids.extend(lake.record_inventory(some, now).await?);
     }
-    lake.record_trails(&doctor::snapshots(&trails), now).await?;
-    Ok(Kept { inventories: done.inventories, ids, rejected: rejected.len() })
+    // As of when they were so: a report on that time has to find them.
+    lake.record_trails(&doctor::snapshots(&trails), at).await?;
+    Ok(Kept { inventories: done.inventories, ids, trails, rejected: rejected.len() })
+}
+
+/// What a trail records.
+fn sight(trail: &Trail) -> Result<Sight, String> {
+    let described = Described {
+        trail_arn: &trail.trail_arn,
+        bucket: &trail.bucket,
+        prefix: trail.prefix.as_deref(),
+        multi_region: trail.multi_region,
+        organization: trail.organization,
+        global_services: trail.global_services,
+        logging: trail.logging,
+        digests: trail.digests,
+        selectors: &trail.selectors,
+    };
+    described.sight()
 }
 
 async fn from_folder(
@@ -143,34 +171,34 @@ async fn from_aws(args: &args::Inventory) -> anyhow::Result<Gathered> {
         role_name: args.role_name.clone(),
         external_id: args.external_id.clone(),
     };
-    let mut answer = read_accounts(&request).await.context("ask AWS")?;
-    let (looked, trails) = match rolecall_ingest::doctor::trails().await {
-        Ok(trails) => (Ok(()), trails),
-        Err(reason) => {
-            let input = format!("account {}", answer.caller);
-            let problem = Problem::Call(format!("trails: {reason}"));
-            answer.rejected.push(Rejected { input, problem });
-            (Err(reason), Vec::new())
-        }
-    };
-    answer.facts.trails(&answer.caller, looked);
+    let answer = read_accounts(&request).await.context("ask AWS")?;
     // After the last call: nothing that was read is younger.
     let at = clock::now_micros();
     let (facts, rejected) = (answer.facts, answer.rejected);
-    Ok(Gathered { facts, source: "api", at, rejected, trails })
+    Ok(Gathered { facts, source: "api", at, rejected })
 }
 
-/// The accounts that a file lists.
-fn accounts(file: &Path) -> anyhow::Result<Vec<String>> {
-    let wrong = |reason: String| Usage::new(format!("--accounts {}: {reason}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.kind().to_string()))?;
+/// The accounts that a file lists, or that are listed themselves.
+fn accounts(given: &str) -> anyhow::Result<Vec<String>> {
+    let wrong = |reason: String| Usage::new(format!("--accounts {given}: {reason}"));
+    let is_account =
+        |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if given.split(',').all(is_account) {
+        return Ok(given.split(',').map(str::to_owned).collect());
+    }
+    let text = std::fs::read_to_string(given).map_err(|error| {
+        let kind = error.kind();
+        wrong(format!(
+            "neither numbers of 12 digits with commas between, nor a file that can be read ({kind})"
+        ))
+    })?;
     let mut accounts = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let account = line.split('#').next().unwrap_or_default().trim();
         if account.is_empty() {
             continue;
         }
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account(account) {
             return Err(wrong(format!("line {number}: an account id has 12 digits")).into());
         }
         accounts.push(account.to_owned());
@@ -188,40 +216,6 @@ fn heading(at: i64) -> Heading {
         generated_micros: Some(at),
         ..Heading::default()
     }
-}
-
-fn write_words(out: &mut impl std::io::Write, inventory: &Inventory) -> std::io::Result<()> {
-    let snapshot = &inventory.snapshot;
-    let name = snapshot.account_name.as_deref().unwrap_or_default();
-    writeln!(
-        out,
-        "{}{}{} as of {}",
-        snapshot.account_id,
-        if name.is_empty() { "" } else { " " },
-        term::visible(name),
-        clock::format_time(snapshot.snapshot_time),
-    )?;
-    let counts = [
-        (inventory.users.len(), "user"),
-        (inventory.access_keys.len(), "access key"),
-        (inventory.groups.len(), "group"),
-        (inventory.roles.len(), "role"),
-        (inventory.trust_statements.len(), "trust statement"),
-        (inventory.identity_providers.len(), "identity provider"),
-        (inventory.identity_center_assignments.len(), "assignment"),
-        (inventory.identity_store_users.len(), "identity store user"),
-        (inventory.organization_policies.len(), "organisation-wide guardrail"),
-        (inventory.known_accounts.len(), "known account"),
-    ];
-    let counts = counts.iter().filter(|(number, _)| *number > 0);
-    let counts: Vec<String> =
-        counts.map(|(number, noun)| term::count(*number as u64, noun)).collect();
-    writeln!(out, "  {}", if counts.is_empty() { "empty".to_owned() } else { counts.join(", ") })?;
-    writeln!(out, "  read     {}", snapshot.parts.join(", "))?;
-    for missing in &snapshot.missing {
-        writeln!(out, "  missing  {}", term::visible(missing))?;
-    }
-    Ok(())
 }
 
 /// One row per account.

@@ -63,7 +63,7 @@ fn judge_basic(selectors: &[EventSelector]) -> (Vec<Finding>, Vec<String>) {
         return (Vec::new(), Vec::new());
     }
     let mut taken = Taken::default();
-    let mut data_events = Vec::new();
+    let (mut data_events, mut some) = (Vec::new(), Vec::new());
     for selector in selectors {
         let kind = selector.read_write_type.as_ref().unwrap_or(&ReadWriteType::All);
         if selector.include_management_events.unwrap_or(true) {
@@ -74,22 +74,29 @@ fn judge_basic(selectors: &[EventSelector]) -> (Vec<Finding>, Vec<String>) {
                 excluded.map(Finding::EventSource).collect(),
             );
         }
-        let resources = selector.data_resources.iter().flatten();
-        data_events.extend(resources.filter_map(|resource| resource.r#type.clone()));
+        for resource in selector.data_resources.iter().flatten() {
+            let Some(name) = resource.r#type.clone() else { continue };
+            let whole = *kind == ReadWriteType::All
+                && resource.values.iter().flatten().any(|value| is_whole(value));
+            if whole { data_events.push(name) } else { some.push(name) }
+        }
     }
-    (taken.findings(), data_events)
+    (findings_of(taken, &data_events, some), data_events)
 }
 
 fn judge_advanced(selectors: &[AdvancedEventSelector]) -> (Vec<Finding>, Vec<String>) {
     let mut taken = Taken::default();
-    let mut data_events = Vec::new();
+    let (mut data_events, mut some) = (Vec::new(), Vec::new());
     for selector in selectors {
         let equals = |field: &str| {
             let fields = selector.field_selectors.iter().filter(|one| one.field == field);
             fields.flat_map(|one| one.equals.iter().flatten()).cloned().collect::<Vec<_>>()
         };
         if equals("eventCategory").iter().any(|category| category == "Data") {
-            data_events.extend(equals("resources.type"));
+            let mut fields = selector.field_selectors.iter().map(|one| one.field.as_str());
+            let whole = fields.all(|field| matches!(field, "eventCategory" | "resources.type"));
+            let into = if whole { &mut data_events } else { &mut some };
+            into.extend(equals("resources.type"));
             continue;
         }
         if !equals("eventCategory").iter().any(|category| category == "Management") {
@@ -110,7 +117,22 @@ fn judge_advanced(selectors: &[AdvancedEventSelector]) -> (Vec<Finding>, Vec<Str
         }
         taken.add(takes("true"), takes("false"), left_out);
     }
-    (taken.findings(), data_events)
+    (findings_of(taken, &data_events, some), data_events)
+}
+
+/// Whether it stands for all resources of its type: `arn:aws:s3`, `arn:aws:s3:::`, `arn:aws:lambda`.
+fn is_whole(value: &str) -> bool {
+    let mut parts = value.trim_end_matches(':').split(':');
+    parts.next() == Some("arn") && parts.clone().count() == 2
+}
+
+/// Types of which only some resources or some calls are recorded do not count as recorded: a credential that
+/// uses others would look idle.
+fn findings_of(taken: Taken, whole: &[String], some: Vec<String>) -> Vec<Finding> {
+    let mut findings = taken.findings();
+    let some = some.into_iter().filter(|name| !whole.contains(name));
+    findings.extend(some.map(Finding::OtherDataEvents));
+    findings
 }
 
 #[cfg(test)]
@@ -160,6 +182,36 @@ mod tests {
         let (findings, data) = judge(&[selector], &[]);
         assert_eq!(findings, [Finding::ManagementEvents]);
         assert_eq!(data, ["AWS::S3::Object"]);
+    }
+
+    #[test]
+    fn objects_of_one_bucket_are_not_all_objects() {
+        let some = Finding::OtherDataEvents("AWS::S3::Object".to_owned());
+        let objects = |kind: ReadWriteType, value: &str| {
+            let resource = DataResource::builder().r#type("AWS::S3::Object").values(value).build();
+            EventSelector::builder()
+                .read_write_type(kind)
+                .include_management_events(true)
+                .data_resources(resource)
+                .build()
+        };
+        for whole in ["arn:aws:s3", "arn:aws:s3:::", "arn:aws-cn:s3"] {
+            let (findings, data) = judge(&[objects(ReadWriteType::All, whole)], &[]);
+            assert_eq!((findings, data), (vec![], vec!["AWS::S3::Object".to_owned()]), "{whole}");
+        }
+        let one = objects(ReadWriteType::All, "arn:aws:s3:::shop/");
+        let writes = objects(ReadWriteType::WriteOnly, "arn:aws:s3");
+        for part in [one, writes] {
+            let (findings, data) = judge(&[part, basic(ReadWriteType::All)], &[]);
+            assert_eq!((findings, data), (vec![Finding::DataEvents, some.clone()], vec![]));
+        }
+        let filtered = advanced(vec![
+            field("eventCategory", &["Data"]),
+            field("resources.type", &["AWS::S3::Object"]),
+            field("readOnly", &["false"]),
+        ]);
+        let management = advanced(vec![field("eventCategory", &["Management"])]);
+        assert_eq!(judge(&[], &[management, filtered]).0, [Finding::DataEvents, some]);
     }
 
     #[test]

@@ -51,8 +51,16 @@ pub enum Finding {
     GlobalServices,
     /// Data events, such as reading an object: a key used for nothing else looks unused.
     DataEvents,
+    /// Data events of a type, but for some resources or some calls.
+    OtherDataEvents(String),
     /// A filter that is too special to be judged.
     UnknownFilter(String),
+}
+
+impl Finding {
+    fn is_of_data(&self) -> bool {
+        matches!(self, Self::DataEvents | Self::OtherDataEvents(_))
+    }
 }
 
 impl std::fmt::Display for Finding {
@@ -65,6 +73,7 @@ impl std::fmt::Display for Finding {
             Self::OtherRegions => f.write_str("other regions"),
             Self::GlobalServices => f.write_str("global services (IAM, STS)"),
             Self::DataEvents => f.write_str("data events"),
+            Self::OtherDataEvents(kind) => write!(f, "data events of {kind}, but for some"),
             Self::UnknownFilter(field) => write!(f, "what a filter on {field} leaves out"),
         }
     }
@@ -290,7 +299,7 @@ fn judge_checks(
     }
     let others: Vec<String> = findings
         .iter()
-        .filter(|finding| !blind.contains(finding) && **finding != Finding::DataEvents)
+        .filter(|finding| !blind.contains(finding) && !finding.is_of_data())
         .map(ToString::to_string)
         .collect();
     checks.push(if others.is_empty() {

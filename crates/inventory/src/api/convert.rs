@@ -69,6 +69,7 @@ pub(super) fn group(group: types::GroupDetail) -> output::Group {
         create_date: micros(group.create_date),
         group_policy_list: inline(group.group_policy_list),
         attached_managed_policies: attached(group.attached_managed_policies),
+        ..output::Group::default()
     }
 }
 

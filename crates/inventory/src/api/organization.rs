@@ -99,7 +99,7 @@ async fn targets(
     Ok(targets)
 }
 
-/// Everybody in the identity stores of this region.
+/// Everybody in the identity stores of this region, and the names of their groups.
 async fn people(config: &SdkConfig, facts: &mut Facts) -> Result<(), String> {
     let center = aws_sdk_ssoadmin::Client::new(config);
     let mut pages = center.list_instances().into_paginator().items().send();
@@ -136,6 +136,17 @@ async fn people(config: &SdkConfig, facts: &mut Facts) -> Result<(), String> {
                 ),
                 user_status: user.user_status.map(|status| status.as_str().to_owned()),
                 ..output::User::default()
+            });
+        }
+        let groups = store_client.list_groups().identity_store_id(&store);
+        let mut pages = groups.into_paginator().items().send();
+        while let Some(group) = pages.next().await {
+            let group = group.map_err(|error| words("identitystore:ListGroups", &error))?;
+            facts.add_group_of_people(output::Group {
+                group_id: Some(group.group_id),
+                identity_store_id: Some(group.identity_store_id),
+                display_name: group.display_name,
+                ..output::Group::default()
             });
         }
     }

@@ -1,4 +1,4 @@
-//! IAM in pages, throttling and denying, from a server that does nothing else.
+//! AWS in pages, throttling and denying, from a server that does nothing else.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -13,11 +13,14 @@ use super::*;
 use crate::assemble::snapshots;
 use crate::parts::Part;
 
+mod organization;
+
 const ACCOUNT: &str = "111122223333";
 /// 2026-01-05T08:00:00Z.
 const NOW: i64 = 1_767_600_000_000_000;
 
-/// Status and body, for action, marker and how often that was asked before.
+/// Status and body, for action, marker and how often that was asked before. Of services that are asked in JSON
+/// the second is the body of the request.
 type Answers = fn(&str, &str, usize) -> (u16, String);
 
 /// Serves until the test program ends; gives where.
@@ -36,10 +39,13 @@ fn serve(answers: Answers) -> String {
 
 fn answer(mut stream: &TcpStream, asked: &Mutex<BTreeMap<String, usize>>, answers: Answers) {
     let mut from = BufReader::new(stream);
-    let mut length = 0;
+    let (mut length, mut target) = (0, None);
     loop {
         let mut line = String::new();
         from.read_line(&mut line).unwrap();
+        let is_target = line.to_ascii_lowercase().starts_with("x-amz-target:");
+        target =
+            target.or(is_target.then(|| line.trim_end().rsplit('.').next().unwrap().to_owned()));
         let line = line.trim_end().to_ascii_lowercase();
         if let Some(value) = line.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
@@ -57,14 +63,18 @@ fn answer(mut stream: &TcpStream, asked: &Mutex<BTreeMap<String, usize>>, answer
     };
     let before = {
         let mut asked = asked.lock().unwrap();
-        let times = asked.entry(form.clone()).or_default();
+        let times = asked.entry(format!("{target:?} {form}")).or_default();
         *times += 1;
         *times - 1
     };
     let subject = [field("Marker"), field("UserName"), field("AccessKeyId")].concat();
-    let (status, body) = answers(field("Action"), &subject, before);
+    let (status, body) = match &target {
+        Some(action) => answers(action, &form, before),
+        None => answers(field("Action"), &subject, before),
+    };
+    let kind = if target.is_some() { "application/x-amz-json-1.1" } else { "text/xml" };
     let head = format!(
-        "HTTP/1.1 {status} x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status} x\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     // Whoever does not wait for the answer is no failure of ours.
@@ -187,5 +197,76 @@ async fn a_list_that_breaks_off_does_not_count_as_read() {
         assert!(!one.snapshot.parts.contains(&part.to_owned()), "{part}");
         let prefix = format!("{part}: iam:");
         assert!(one.snapshot.missing.iter().any(|line| line.starts_with(&prefix)), "{part}");
+    }
+}
+
+/// Every list in two pages, of which each is throttled at first; what tells most is denied.
+fn in_two_pages(action: &str, subject: &str, before: usize) -> (u16, String) {
+    let lists = ["ListUsers", "ListRoles", "ListAccessKeys"];
+    if lists.contains(&action) && before == 0 {
+        return error(400, "Throttling");
+    }
+    let list = |name: &str, first: &str, second: &str| {
+        let (member, end) = match subject.starts_with("two") {
+            false => (first, "<IsTruncated>true</IsTruncated><Marker>two</Marker>"),
+            true => (second, "<IsTruncated>false</IsTruncated>"),
+        };
+        result(action, &format!("<{name}><member>{member}</member></{name}>{end}"))
+    };
+    let user = |number: u32| {
+        format!(
+            "<UserName>u{number}</UserName><UserId>AIDA{number}</UserId><Path>/</Path>\
+             <Arn>arn:aws:iam::{ACCOUNT}:user/u{number}</Arn><CreateDate>2025-01-01T00:00:00Z</CreateDate>"
+        )
+    };
+    let role = |number: u32| {
+        format!(
+            "<RoleName>r{number}</RoleName><RoleId>AROA{number}</RoleId><Path>/</Path>\
+             <Arn>arn:aws:iam::{ACCOUNT}:role/r{number}</Arn><CreateDate>2025-01-01T00:00:00Z</CreateDate>\
+             <MaxSessionDuration>{number}</MaxSessionDuration>"
+        )
+    };
+    let key = |number: u32| {
+        let user = subject.trim_start_matches("two");
+        format!(
+            "<UserName>{user}</UserName><AccessKeyId>AKIA{user}{number}</AccessKeyId><Status>Active</Status>\
+             <CreateDate>2025-02-0{number}T00:00:00Z</CreateDate>"
+        )
+    };
+    match action {
+        "GetAccountAuthorizationDetails" => error(403, "AccessDenied"),
+        "ListUsers" => list("Users", &user(1), &user(2)),
+        "ListRoles" => list("Roles", &role(1), &role(2)),
+        "ListAccessKeys" => list("AccessKeyMetadata", &key(1), &key(2)),
+        "GetAccessKeyLastUsed" => result(
+            action,
+            "<AccessKeyLastUsed><ServiceName>N/A</ServiceName><Region>N/A</Region></AccessKeyLastUsed>",
+        ),
+        _ => throttling(action, subject, before),
+    }
+}
+
+#[tokio::test]
+async fn users_roles_and_keys_are_read_page_by_page_where_the_details_are_denied() {
+    let facts = account::read(&config(serve(in_two_pages)), ACCOUNT).await;
+    let done = snapshots(facts, "api", NOW);
+    let one = &done.inventories[0];
+    let users: Vec<&str> = one.users.iter().map(|user| user.user_name.as_str()).collect();
+    assert_eq!(users, ["u1", "u2"]);
+    let roles: Vec<_> =
+        one.roles.iter().map(|role| (role.role_name.as_str(), role.max_session_seconds)).collect();
+    assert_eq!(roles, [("r1", Some(1)), ("r2", Some(2))]);
+    let mut keys: Vec<&str> =
+        one.access_keys.iter().filter_map(|key| key.access_key_id.as_deref()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["AKIAu11", "AKIAu12", "AKIAu21", "AKIAu22"]);
+    assert!(one.access_keys.iter().all(|key| key.last_used_known && key.last_used.is_none()));
+    for part in ["users", "roles", "access_keys", "access_key_last_used"] {
+        assert!(one.snapshot.parts.contains(&part.to_owned()), "{part}");
+    }
+    let missing = one.snapshot.missing.join("\n");
+    for part in ["groups", "role_last_used", "policies", "attachments"] {
+        let line = format!("{part}: iam:GetAccountAuthorizationDetails: AccessDenied");
+        assert!(missing.contains(&line), "{line} is not in\n{missing}");
     }
 }

@@ -1,6 +1,7 @@
 //! What a file says, into the facts.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
 use rolecall_lake::inventory::{AssignmentRow, KnownAccountRow};
@@ -12,15 +13,31 @@ use crate::output::{AccessKey, LastUsed, Output, Provider};
 use crate::parts::Part;
 use crate::report;
 
+/// The file that something is from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    /// Of its bytes.
+    pub(super) fingerprint: u64,
+}
+
 /// Takes in a file. `home` is the account that it is of where nothing in it says so.
 pub(super) fn file(
     facts: &mut Facts,
-    path: &Path,
+    source: Source<'_>,
     content: Content,
     home: Option<String>,
 ) -> Result<(), Problem> {
+    let path = source.path;
     match content {
-        Content::Report(csv, generated) => report::take_in(facts, &csv, generated),
+        Content::Report(csv, generated) => {
+            report::take_in(facts, &csv, generated)?;
+            for account in accounts_of_report(&csv) {
+                let (file, print) = (path.display().to_string(), fingerprint(&csv));
+                facts.account(&account).add_end("get-credential-report", "", &file, print);
+            }
+            Ok(())
+        }
         Content::Vendors(vendors) => {
             let source = path.file_name().map(|name| name.to_string_lossy().into_owned());
             for vendor in vendors {
@@ -38,7 +55,7 @@ pub(super) fn file(
         Content::Outputs(outputs) => {
             let named = accounts(&outputs);
             let own = named.iter().next().filter(|_| named.len() == 1).cloned();
-            let file = File { path, home: own.or(home) };
+            let file = File { path, fingerprint: source.fingerprint, home: own.or(home) };
             for output in outputs {
                 file.output(facts, output)?;
             }
@@ -75,8 +92,16 @@ pub(super) fn accounts_of_report(csv: &[u8]) -> BTreeSet<String> {
     scratch.accounts.into_keys().collect()
 }
 
+/// The same for a report as CSV and in base64.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.trim_ascii_end().hash(&mut hasher);
+    hasher.finish()
+}
+
 struct File<'a> {
     path: &'a Path,
+    fingerprint: u64,
     home: Option<String>,
 }
 
@@ -90,6 +115,7 @@ impl File<'_> {
     fn output(&self, facts: &mut Facts, mut output: Output) -> Result<(), Problem> {
         self.authorization(facts, &output)?;
         self.page(facts, &output);
+        self.ends(facts, &output);
         self.principals(facts, &mut output)?;
         for policy in output.policies.take().into_iter().flatten() {
             if policy.kind.is_some() {
@@ -103,12 +129,20 @@ impl File<'_> {
             // An empty list says that a user has no keys.
             let account = facts.account(&self.account(None)?);
             account.parts.insert(Part::AccessKeys);
-            keys.into_iter().for_each(|key| account.add_key(key));
+            for key in keys {
+                if account.differs(&key) && account.twice.is_none() {
+                    let file = self.path.display().to_string();
+                    let id = key.access_key_id.clone().unwrap_or_default();
+                    account.twice = Some(Problem::KeyTwice { id, file });
+                }
+                account.add_key(key);
+            }
         }
         if output.access_key_last_used.is_some() || output.access_key_id.is_some() {
             self.key(facts, &mut output)?;
         }
         self.providers(facts, &mut output)?;
+        self.trails(facts, &mut output);
         Self::organization(facts, output.accounts, output.organization, output.policy);
         Self::identity_center(
             facts,
@@ -140,6 +174,11 @@ impl File<'_> {
         }
         let groups = output.group_detail_list.take().into_iter().chain(output.groups.take());
         for group in groups.flatten() {
+            // Groups of an identity store have no ARN.
+            if group.arn.is_none() && group.display_name.is_some() {
+                facts.add_group_of_people(group);
+                continue;
+            }
             let account = facts.account(&self.account(group.arn.as_deref())?);
             account.parts.insert(Part::Groups);
             account.add_group(group);
@@ -216,6 +255,50 @@ impl File<'_> {
             facts.account(&self.account(Some(&arn))?).add_provider(&arn, provider);
         }
         Ok(())
+    }
+
+    /// Trails, what they record, and whether they are switched on.
+    fn trails(&self, facts: &mut Facts, output: &mut Output) {
+        for trail in output.trails.take().into_iter().flatten().chain(output.trail.take()) {
+            facts.trails.describe(trail);
+        }
+        if let Some(trails) = output.trail_list.take() {
+            // An organisation's trail has the ARN of the account that made it, whoever sees it.
+            let own = trails.iter().filter(|trail| trail.is_organization_trail != Some(true));
+            let mut own = own.chain(&trails).filter_map(|trail| trail.trail_arn.as_deref());
+            let own = own.find_map(account_of).map(str::to_owned);
+            match self.home.clone().or(own) {
+                Some(account) => facts.trails.see(&account, &trails),
+                None => trails.into_iter().for_each(|trail| facts.trails.describe(trail)),
+            }
+        }
+        let arn = output.trail_arn.take();
+        if let Some(arn) = arn.as_ref().filter(|_| {
+            output.event_selectors.is_array() || output.advanced_event_selectors.is_array()
+        }) {
+            let selectors = serde_json::json!({
+                "EventSelectors": output.event_selectors.take(),
+                "AdvancedEventSelectors": output.advanced_event_selectors.take(),
+            });
+            facts.trails.select(arn, selectors);
+        }
+        match (output.is_logging, arn) {
+            (Some(logging), Some(arn)) => facts.trails.switch(&arn, logging),
+            (Some(logging), None) => {
+                let input = self.path.display().to_string();
+                let (home, named) = (self.home.clone(), self.trail_of_name());
+                facts.trails.switch_nameless(input, home, named, logging);
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// `get-trail-status.TRAIL.json`: the output does not name its trail.
+    fn trail_of_name(&self) -> Option<String> {
+        let name = self.path.file_stem()?.to_str()?;
+        let rest = name.split_once("get-trail-status")?.1;
+        let rest = rest.trim_start_matches(['.', '-', '_', ' ']);
+        (!rest.is_empty()).then(|| rest.to_owned())
     }
 
     /// What a page of get-account-authorization-details shows to have been read, though it may hold
@@ -305,6 +388,28 @@ impl File<'_> {
             if let (Some(arn), Some(store)) = (instance.instance_arn, instance.identity_store_id) {
                 facts.instances.insert(arn, store);
             }
+        }
+    }
+
+    /// Keeps which file has the end of a list. With `--filter` the lists of others are empty.
+    fn ends(&self, facts: &mut Facts, output: &Output) {
+        const DETAILS: &str = "get-account-authorization-details";
+        fn has<T>(list: Option<&Vec<T>>) -> bool {
+            list.is_some_and(|list| !list.is_empty())
+        }
+        let Some(home) = self.home.as_ref().filter(|_| !output.is_cut_off()) else { return };
+        let users =
+            output.users.as_ref().filter(|users| users.iter().any(|user| user.arn.is_some()));
+        let lists = [
+            (has(output.user_detail_list.as_ref()), DETAILS, "users"),
+            (has(output.group_detail_list.as_ref()), DETAILS, "groups"),
+            (has(output.role_detail_list.as_ref()), DETAILS, "roles"),
+            (has(output.roles.as_ref()), "list-roles", "roles"),
+            (users.is_some(), "list-users", "users"),
+        ];
+        let file = self.path.display().to_string();
+        for (_, list, of) in lists.into_iter().filter(|(there, ..)| *there) {
+            facts.account(home).add_end(list, of, &file, self.fingerprint);
         }
     }
 

@@ -88,8 +88,7 @@ fn the_fixtures_make_a_snapshot_per_account() {
     assert_eq!(
         production.snapshot.missing,
         [
-            "trails: `rolecall doctor` and `rolecall inventory` without --from look at those of the \
-             caller's account",
+            "trails: give describe-trails, and get-event-selectors and get-trail-status of every trail",
             "access_key_last_used: not known of 1 of 5 keys",
         ]
     );
@@ -221,7 +220,7 @@ fn bad_files_are_named_and_the_others_count() {
         .map(|line| line.strip_prefix(&format!("{}/", folder.path().display())).unwrap())
         .collect();
     let starts = [
-        "empty.json: not recognised",
+        "empty.json: the file is empty: did the command",
         "half.json: the JSON ends in the middle, at line ",
         "list.yaml: no list of known accounts",
         "no.json: no JSON at line 1 column 12",
@@ -236,6 +235,140 @@ fn bad_files_are_named_and_the_others_count() {
         assert!(!found.contains("secret"), "{found} repeats what the file holds");
     }
     assert_eq!(one(&done, SANDBOX).roles.len(), 1);
+}
+
+#[test]
+fn two_states_of_one_account_are_told_and_not_mixed() {
+    let details = fixture("sandbox/get-account-authorization-details.json");
+    let later = details.replace("\"RoleName\": \"", "\"RoleName\": \"later-");
+    assert_ne!(details, later);
+    let other = details.replace(SANDBOX, "777788889999");
+    let folder = folder_of(&[
+        ("monday/details.json", &details),
+        ("tuesday/details.json", &later),
+        ("other/details.json", &other),
+    ]);
+    let (done, rejected) = of(folder.path());
+    assert_eq!(rejected, [""; 0]);
+    let accounts: Vec<&str> =
+        done.inventories.iter().map(|one| one.snapshot.account_id.as_str()).collect();
+    assert_eq!(accounts, ["777788889999"], "the others count");
+    let words = done.rejected[0].to_string();
+    let start =
+        format!("account {SANDBOX}: two different outputs of get-account-authorization-details");
+    assert!(words.starts_with(&start), "{words}");
+    for part in ["monday/details.json", "tuesday/details.json", "--snapshot-time"] {
+        assert!(words.contains(part), "{part} is not in {words}");
+    }
+    let told = &done.inventories[0].snapshot.missing;
+    assert!(told.iter().any(|line| line.starts_with(&start)), "{told:?}");
+    // A copy is no other state.
+    std::fs::copy(
+        folder.path().join("monday/details.json"),
+        folder.path().join("tuesday/details.json"),
+    )
+    .unwrap();
+    let (done, _) = of(folder.path());
+    assert_eq!((done.inventories.len(), done.rejected.len()), (2, 0));
+
+    // Two credential reports, of which one is in base64 as the CLI prints it; the same report in both forms is one.
+    let csv = fixture("sandbox/credential-report.csv");
+    let json = |csv: &str| {
+        format!("{{\"Content\": \"{}\", \"ReportFormat\": \"text/csv\"}}", STANDARD.encode(csv))
+    };
+    let folder = folder_of(&[("report.csv", &csv), ("report.json", &json(csv.trim_end()))]);
+    let (done, rejected) = of(folder.path());
+    assert_eq!((rejected.len(), done.rejected.len(), done.inventories.len()), (0, 0, 1));
+    let newer = csv.replace("2025-", "2024-");
+    std::fs::write(folder.path().join("report.json"), json(&newer)).unwrap();
+    let (done, _) = of(folder.path());
+    assert!(done.inventories.is_empty());
+    assert!(
+        done.rejected[0].to_string().contains("two different outputs of get-credential-report")
+    );
+}
+
+#[test]
+fn a_key_in_two_states_is_told() {
+    let details = fixture("sandbox/get-account-authorization-details.json");
+    let key = |status: &str| {
+        format!(
+            "{{\"AccessKeyMetadata\": [{{\"UserName\": \"lab\", \"AccessKeyId\": \"AKIALAB0000000000001\", \
+             \"Status\": \"{status}\", \"CreateDate\": \"2025-01-02T00:00:00Z\"}}]}}"
+        )
+    };
+    let with = |second: &str| {
+        let (first, second) = (key("Active"), key(second));
+        let files = [("d.json", details.as_str()), ("a.json", &first), ("b.json", &second)];
+        of(folder_of(&files).path()).0
+    };
+    assert_eq!(one(&with("Active"), SANDBOX).access_keys.len(), 1, "said twice, and the same");
+    let done = with("Inactive");
+    assert!(done.inventories.is_empty());
+    let words = done.rejected[0].to_string();
+    assert!(
+        words.contains("access key AKIALAB0000000000001 is of another state")
+            && words.contains("b.json"),
+        "{words}"
+    );
+}
+
+#[test]
+fn lists_by_kind_are_one_state() {
+    let all: serde_json::Value =
+        serde_json::from_str(&fixture("sandbox/get-account-authorization-details.json")).unwrap();
+    let only = |kind: &str| {
+        let mut one = all.clone();
+        for list in ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"] {
+            if list != kind {
+                one[list] = serde_json::json!([]);
+            }
+        }
+        one.to_string()
+    };
+    let folder = folder_of(&[
+        ("444455556666/users.json", &only("UserDetailList")),
+        ("444455556666/roles.json", &only("RoleDetailList")),
+    ]);
+    let (done, rejected) = of(folder.path());
+    assert_eq!((rejected.len(), done.rejected.len()), (0, 0), "{:?}", done.rejected);
+    assert_eq!((one(&done, SANDBOX).users.len(), one(&done, SANDBOX).roles.len()), (1, 1));
+}
+
+/// Columns in another order, CRLF and a mark of the byte order, as a spreadsheet saves it; base64 by itself.
+#[test]
+fn a_report_is_read_in_every_form() {
+    let csv = fixture("sandbox/credential-report.csv");
+    let reversed = |line: &str| line.split(',').rev().collect::<Vec<_>>().join(",");
+    let turned: Vec<String> = csv.lines().map(reversed).collect();
+    let saved = format!("\u{feff}{}\r\n", turned.join("\r\n"));
+    let more = csv.lines().map(|line| format!("{line},x\n")).collect::<String>();
+    let content = STANDARD.encode(&csv);
+    let wrapped = content.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line) + "\n");
+    let wrapped = wrapped.collect::<String>();
+    let plain = of(folder_of(&[("report.csv", &csv)]).path()).0;
+    assert_eq!(one(&plain, SANDBOX).users.len(), 1);
+    for (name, text) in
+        [("a.csv", &saved), ("more.csv", &more), ("b.txt", &wrapped), ("c.txt", &content)]
+    {
+        let (done, rejected) = of(folder_of(&[(name, text)]).path());
+        assert_eq!(rejected, [""; 0], "{name}");
+        assert_eq!(one(&done, SANDBOX).users, one(&plain, SANDBOX).users, "{name}");
+        assert_eq!(one(&done, SANDBOX).access_keys, one(&plain, SANDBOX).access_keys, "{name}");
+    }
+    let details = fixture("sandbox/get-account-authorization-details.json").replace('\n', "\r\n");
+    let (done, rejected) = of(folder_of(&[("d.json", &format!("\u{feff}{details}"))]).path());
+    assert_eq!((rejected.len(), one(&done, SANDBOX).roles.len()), (0, 1));
+}
+
+#[test]
+fn what_is_compressed_is_refused_with_the_way_out() {
+    let folder = folder_of(&[]);
+    std::fs::write(folder.path().join("details.json.gz"), b"\x1f\x8b\x08\x00rest").unwrap();
+    std::fs::write(folder.path().join("details.zip"), b"PK\x03\x04rest").unwrap();
+    let (_, rejected) = of(folder.path());
+    assert!(rejected[0].ends_with("it is compressed: unpack it first (gunzip)"), "{rejected:?}");
+    assert!(rejected[1].ends_with("it is compressed: unpack it first (unzip)"), "{rejected:?}");
 }
 
 #[test]
@@ -294,6 +427,108 @@ fn a_missing_page_and_data_of_the_future_are_said() {
         words.contains("it tells of 2026-01-04 22:10:00Z, after 2026-01-04 08:00:00Z"),
         "{words}"
     );
+}
+
+/// As describe-trails prints it: a trail of the organisation, made by its management account.
+fn described(name: &str, organization: bool) -> String {
+    format!(
+        "{{\"trailList\": [{{\"Name\": \"{name}\", \"S3BucketName\": \"logs\", \"IncludeGlobalServiceEvents\": true, \
+         \"IsMultiRegionTrail\": true, \"HomeRegion\": \"us-east-1\", \"TrailARN\": \"{}\", \
+         \"LogFileValidationEnabled\": true, \"HasCustomEventSelectors\": true, \"IsOrganizationTrail\": {organization}}}]}}",
+        trail_arn(name)
+    )
+}
+
+fn trail_arn(name: &str) -> String {
+    format!("arn:aws:cloudtrail:us-east-1:{PRODUCTION}:trail/{name}")
+}
+
+fn selectors(name: &str) -> String {
+    format!(
+        "{{\"TrailARN\": \"{}\", \"AdvancedEventSelectors\": [{{\"Name\": \"all\", \"FieldSelectors\": \
+         [{{\"Field\": \"eventCategory\", \"Equals\": [\"Management\"]}}]}}]}}",
+        trail_arn(name)
+    )
+}
+
+/// As get-trail-status prints it, without the trail's name.
+const STATUS: &str =
+    "{\"IsLogging\": true, \"LatestDeliveryTime\": \"2026-01-05T07:55:01.500000+00:00\"}";
+
+fn lines_on_trails(done: &Assembled, account: &str) -> String {
+    let missing = one(done, account).snapshot.missing.iter();
+    missing.filter(|line| line.starts_with("trails: ")).cloned().collect()
+}
+
+#[test]
+fn the_trail_of_an_organisation_is_known_for_every_account() {
+    let page = fixture("111122223333/authorization-page-2.json");
+    let sandbox = fixture("sandbox/get-account-authorization-details.json");
+    let folder = folder_of(&[
+        ("production/page.json", &page),
+        ("production/trails.json", &described("organisation", true)),
+        ("production/selectors.json", &selectors("organisation")),
+        ("production/status.json", STATUS),
+        ("sandbox/details.json", &sandbox),
+    ]);
+    let (done, rejected) = of(folder.path());
+    assert_eq!((rejected, done.rejected.len()), (vec![], 0));
+    let [trail] = done.trails.as_slice() else { panic!("{:?}", done.trails) };
+    assert_eq!(
+        (trail.trail_arn.as_str(), trail.bucket.as_str()),
+        (&*trail_arn("organisation"), "logs")
+    );
+    assert!(trail.organization && trail.multi_region && trail.logging && trail.digests);
+    for account in [PRODUCTION, SANDBOX] {
+        assert_eq!(lines_on_trails(&done, account), "", "{account}");
+        assert!(one(&done, account).snapshot.parts.contains(&"trails".to_owned()), "{account}");
+    }
+    // The sandbox has two trails of its own, of which one is not known.
+    let both = described("own", false).replace("]}", ",").replace(PRODUCTION, SANDBOX)
+        + described("other", false).replace(PRODUCTION, SANDBOX).split_once('[').unwrap().1;
+    std::fs::write(folder.path().join("sandbox/trails.json"), both).unwrap();
+    let own = selectors("own").replace(PRODUCTION, SANDBOX);
+    std::fs::write(folder.path().join("sandbox/selectors.json"), own).unwrap();
+    std::fs::write(folder.path().join("sandbox/get-trail-status.own.json"), STATUS).unwrap();
+    let (done, rejected) = of(folder.path());
+    assert_eq!((rejected, done.rejected.len()), (vec![], 0));
+    assert_eq!(done.trails.len(), 2, "{:?}", done.trails);
+    let words = "trails: get-event-selectors of arn:aws:cloudtrail:us-east-1:444455556666:trail/other is not there";
+    assert_eq!(lines_on_trails(&done, SANDBOX), words);
+    assert_eq!(lines_on_trails(&done, PRODUCTION), "");
+}
+
+#[test]
+fn a_trail_counts_only_where_all_is_known_of_it() {
+    let details = fixture("sandbox/get-account-authorization-details.json");
+    let with = |more: &[(&str, &str)]| {
+        let of_sandbox: Vec<(&str, String)> =
+            more.iter().map(|(name, text)| (*name, text.replace(PRODUCTION, SANDBOX))).collect();
+        let mut files = vec![("details.json", details.as_str())];
+        files.extend(of_sandbox.iter().map(|(name, text)| (*name, text.as_str())));
+        let (done, rejected) = of(folder_of(&files).path());
+        assert_eq!(rejected, [""; 0]);
+        let refused: Vec<String> = done.rejected.iter().map(ToString::to_string).collect();
+        (lines_on_trails(&done, SANDBOX), done.trails.len(), refused)
+    };
+    let (trails, chosen) = (described("a", false), selectors("a"));
+    let (words, known, _) = with(&[("trails.json", &trails), ("status.json", STATUS)]);
+    assert!(words.starts_with("trails: get-event-selectors of arn:aws:") && known == 0, "{words}");
+    let (words, known, _) = with(&[("trails.json", &trails), ("selectors.json", &chosen)]);
+    assert!(words.starts_with("trails: get-trail-status of arn:aws:") && known == 0, "{words}");
+    let names =
+        format!("{{\"Trails\": [{{\"TrailARN\": \"{}\", \"Name\": \"a\"}}]}}", trail_arn("a"));
+    let (words, known, _) = with(&[("names.json", &names), ("selectors.json", &chosen)]);
+    assert!(words.starts_with("trails: give describe-trails") && known == 0, "{words}");
+    // Of which trail this is, nobody can say; the account's others are not touched by it.
+    let both = trails.replace("]}", ",") + described("b", false).split_once('[').unwrap().1;
+    let (_, known, refused) =
+        with(&[("trails.json", &both), ("selectors.json", &chosen), ("status.json", STATUS)]);
+    assert!(refused[0].contains("status.json: get-trail-status prints no name"), "{refused:?}");
+    assert_eq!(known, 0);
+    // An account without trails is known to have none.
+    let (words, known, refused) = with(&[("trails.json", "{\"trailList\": []}")]);
+    assert_eq!((words.as_str(), known, refused.len()), ("", 0, 0));
 }
 
 #[test]

@@ -436,7 +436,7 @@ pub(super) static DIGEST_RESULTS: TableDef = TableDef {
 pub(super) static TRAILS: TableDef = TableDef {
     name: "trails",
     comment: "What CloudTrail's trails record and what they leave out, one row per trail and look at it \
-              (rolecall doctor); the latest snapshot_time holds",
+              (rolecall doctor, rolecall inventory); the latest snapshot_time holds",
     partition_column: "snapshot_date",
     sort_columns: &["trail_arn", "snapshot_time"],
     bloom_columns: &[],

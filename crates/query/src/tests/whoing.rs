@@ -235,3 +235,139 @@ async fn a_masked_caller_is_told_as_such() {
         "a caller known by its unique id alone, 111111111111/AROAVENDOR0000000000"
     );
 }
+
+/// The organisation, and two snapshots of ann's account: she has a second key, which no record names, and had
+/// a third.
+fn with_inventory() -> TestLake {
+    let of_snapshot = |id: &str, time: &str| {
+        super::lake::Row::default()
+            .text("snapshot_id", id)
+            .number("snapshot_time", at(time))
+            .number("snapshot_date", at(time) / 86_400_000_000)
+            .text("account_id", DEV)
+    };
+    let snapshot = |id: &str, time: &str| {
+        let parts = ["users", "access_keys", "access_key_last_used", "roles", "role_last_used"];
+        of_snapshot(id, time)
+            .text("source", "files")
+            .list("parts", &parts)
+            .text("account_name", "dev")
+    };
+    let key = |id: &str, time: &str, key: &str| {
+        of_snapshot(id, time)
+            .text("user_name", "ann")
+            .text("user_arn", "arn:aws:iam::111111111111:user/ann")
+            .text("user_id", "AIDAANN")
+            .text("access_key_id", key)
+            .flag("is_root", false)
+            .text("status", "Active")
+            .number("created", at("01:00:00"))
+            .flag("last_used_known", true)
+    };
+    let used = |row: super::lake::Row| {
+        row.number("last_used", at("06:00:00"))
+            .text("last_used_service", "s3")
+            .text("last_used_region", "eu-west-1")
+    };
+    let role = of_snapshot("two", "08:00:00")
+        .text("role_name", "Idle")
+        .text("role_arn", "arn:aws:iam::111111111111:role/app/Idle")
+        .text("role_id", "AROAIDLE")
+        .flag("last_used_known", true)
+        .flag("service_linked", false)
+        .flag("identity_center", false);
+    let user = of_snapshot("two", "08:00:00")
+        .text("user_name", "ann")
+        .text("user_arn", "arn:aws:iam::111111111111:user/ann")
+        .text("user_id", "AIDAANN")
+        .flag("is_root", false);
+    organisation()
+        .rows("iam_snapshots", [snapshot("one", "07:00:00"), snapshot("two", "08:00:00")])
+        .rows(
+            "iam_access_keys",
+            [
+                key("one", "07:00:00", "AKIAGONE000000000000"),
+                used(key("two", "08:00:00", "AKIASILENT0000000000")).number("slot", 2),
+                used(key("two", "08:00:00", "AKIAANN0000000000000")),
+                // Not of a whole snapshot, so it does not count.
+                key("half", "08:00:00", "AKIAHALF000000000000"),
+            ],
+        )
+        .rows("iam_roles", [role])
+        .rows("iam_users", [user])
+}
+
+#[tokio::test]
+async fn a_key_that_no_record_names_is_known_to_the_inventory() {
+    let lake = with_inventory();
+    let answer = ask(&lake, "AKIASILENT0000000000").await;
+    assert!(answer.found);
+    assert_eq!(
+        answer.headline,
+        "a long-term access key of arn:aws:iam::111111111111:user/ann, known to the inventory of \
+         2026-01-05 08:00:00: no record in the logs held"
+    );
+    assert_eq!(fact(&answer, "account"), "111111111111 (dev)");
+    assert_eq!(
+        fact(&answer, "in the inventory"),
+        "Active, slot 2, created 2026-01-05 01:00:00, as of \
+         2026-01-05 08:00:00 (4 hours ago)"
+    );
+    assert_eq!(
+        fact(&answer, "IAM's last use"),
+        "2026-01-05 06:00:00 (6 hours ago), s3 in eu-west-1"
+    );
+    assert!(answer.notes.contains(&"the lake holds no logs of account 111111111111".to_owned()));
+    assert_eq!(answer.next[0].command, "rolecall report stale-keys --account 111111111111");
+    // One that was there and is no more, and one of a snapshot that was never finished.
+    let gone = ask(&lake, "AKIAGONE000000000000").await;
+    assert!(
+        fact(&gone, "in the inventory")
+            .ends_with("as of 2026-01-05 07:00:00; gone in the snapshot of 2026-01-05 08:00:00"),
+        "{gone:#?}"
+    );
+    assert_eq!(fact(&gone, "IAM's last use"), "never, or not since April 2015");
+    assert!(!ask(&lake, "AKIAHALF000000000000").await.found);
+}
+
+#[tokio::test]
+async fn what_the_logs_say_stands_beside_the_inventory() {
+    let lake = with_inventory();
+    let answer = ask(&lake, "AKIAANN0000000000000").await;
+    assert_eq!(answer.headline, "a long-term access key of arn:aws:iam::111111111111:user/ann");
+    assert!(fact(&answer, "in the inventory").starts_with("Active, created "));
+    assert_eq!(
+        fact(&answer, "IAM's last use"),
+        "2026-01-05 06:00:00 (6 hours ago), s3 in eu-west-1"
+    );
+    assert!(fact(&answer, "used").contains("5 records"), "{answer:#?}");
+    // Before the snapshots there is nothing to say of them.
+    let session = lake.sessions().await.into_iter().next().unwrap();
+    let early = who(session, "AKIASILENT0000000000", at("06:30:00")).await.unwrap();
+    assert!(!early.found);
+}
+
+#[tokio::test]
+async fn roles_and_users_of_the_inventory_are_known_by_name_and_id() {
+    let lake = with_inventory();
+    for thing in ["arn:aws:iam::111111111111:role/app/Idle", "AROAIDLE", "Idle"] {
+        let answer = ask(&lake, thing).await;
+        assert_eq!(
+            answer.headline,
+            "role arn:aws:iam::111111111111:role/app/Idle, known to the inventory of 2026-01-05 08:00:00: \
+             no record in the logs held",
+            "{thing}"
+        );
+        assert_eq!(fact(&answer, "unique id"), "AROAIDLE");
+        assert_eq!(fact(&answer, "IAM's last use"), "not in the last 400 days");
+    }
+    let user = ask(&lake, "AIDAANN").await;
+    assert!(user.found, "{user:#?}");
+    assert_eq!(
+        rows(&user, "Its keys"),
+        [
+            "AKIAANN0000000000000 |  | Active | 2026-01-05 01:00:00 | 2026-01-05 06:00:00 | s3",
+            "AKIASILENT0000000000 | 2 | Active | 2026-01-05 01:00:00 | 2026-01-05 06:00:00 | s3"
+        ]
+    );
+}

@@ -29,7 +29,10 @@ pub(super) async fn answer(session: &Session, thing: &Thing) -> Result<WhoAnswer
         );
     }
     if thing.kind == ThingKind::LongTermKey {
-        answer.note("a key that was never used leaves no record; IAM knows whether it exists");
+        answer.note(
+            "a key that was never used leaves no record; IAM knows whether it exists, and so does the lake after \
+             `rolecall inventory`",
+        );
     }
     answer.next("rolecall report coverage", "which accounts, regions and days the lake holds");
     Ok(answer)

@@ -38,6 +38,10 @@ resource "aws_sns_topic" "alarms" {
   name = "rolecall-alarms"
 }
 
+resource "aws_sns_topic" "findings" {
+  name = "rolecall-findings"
+}
+
 module "rolecall" {
   source = "../.."
 
@@ -50,6 +54,9 @@ module "rolecall" {
   vpc_id               = var.vpc_id
   subnet_ids           = var.subnet_ids
   alarm_topic_arn      = aws_sns_topic.alarms.arn
+  # Inventory of this account and all reports, once a day; findings are told to those who own keys and roles.
+  reports            = true
+  findings_topic_arn = aws_sns_topic.findings.arn
 }
 
 output "rolecall" {

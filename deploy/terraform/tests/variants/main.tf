@@ -26,6 +26,7 @@ module "new_bucket" {
   name                = "rolecall"
   notification_source = "NewBucket"
   trail_arn           = "arn:aws:cloudtrail:us-east-1:000000000000:trail/organisation"
+  reports             = true
   trail_bucket_name   = local.of_all.trail_bucket_name
   image_uri           = local.of_all.image_uri
   vpc_id              = local.of_all.vpc_id
@@ -69,6 +70,11 @@ module "other_account" {
   image_repository_arn      = "arn:aws:ecr:us-east-1:000000000000:repository/rolecall"
   metrics_security_group_id = "sg-0"
   keep_days                 = 400
+  reports                   = true
+  inventory_accounts        = "organization"
+  inventory_external_id     = "chosen-by-us"
+  webhook_secret_arn        = "arn:aws:secretsmanager:us-east-1:000000000000:secret:webhook-AbCdEf"
+  findings_topic_arn        = "arn:aws:sns:us-east-1:000000000000:findings"
   trail_bucket_name         = local.of_all.trail_bucket_name
   image_uri                 = local.of_all.image_uri
   vpc_id                    = local.of_all.vpc_id
