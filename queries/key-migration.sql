@@ -1,6 +1,6 @@
 -- title: Key migration
 -- question: Per access key: can it be retired, and what replaces it?
--- with: keys, key_workloads
+-- with: keys, key_candidates
 -- params:
 --   as_of: timestamp = now; the answer's "now": inventory, logs and ages as they were then; to counts from it
 --   days: integer = 90; the window before to over which callers and coverage are counted
@@ -55,273 +55,19 @@
 --   stands ready; nor is one of which only the logs are silent. And what happens after a key was made inactive proves nothing: its
 --   calls fail before CloudTrail sees them.
 
-WITH RECURSIVE issues AS (
-    SELECT
-        caller_access_key_id AS caller_key_id,
-        issued_access_key_id AS issued_key_id,
-        event_name,
-        coalesce(role_arn, concat_ws('/', role_account_id, role_name)) AS role,
-        event_time AS issued_time,
-        coalesce(
-            issued_expiration,
-            event_time + arrow_cast(duration_seconds * 1000000, 'Duration(Microsecond)'),
-            event_time + INTERVAL '1 hour'
-        ) AS expires
-    FROM credential_events
-    WHERE outcome = 'success'
-        AND caller_access_key_id IS NOT NULL
-        AND issued_access_key_id IS NOT NULL
-        AND caller_access_key_id <> issued_access_key_id
-        AND event_time < least($to, $as_of)
-        -- The longest session lasts 36 hours, and is looked for from before the days that are watched.
-        AND event_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast(($soak_days * 24 + 36) * 3600000000, 'Duration(Microsecond)')
-    GROUP BY 1, 2, 3, 4, 5, 6
-),
-descendants AS (
-    SELECT caller_key_id AS access_key_id, issued_key_id, event_name, role, issued_time, expires, 1 AS depth
-    FROM issues
-    WHERE caller_key_id LIKE 'AKIA%'
-    UNION ALL
-    SELECT
-        descendants.access_key_id,
-        issues.issued_key_id,
-        issues.event_name,
-        issues.role,
-        issues.issued_time,
-        issues.expires,
-        descendants.depth + 1
-    FROM descendants
-    JOIN issues
-        ON descendants.issued_key_id = issues.caller_key_id
-        AND issues.issued_time >= descendants.issued_time
-        AND issues.issued_time <= descendants.expires
-    WHERE descendants.depth < 20
-),
-live AS (
-    SELECT
-        access_key_id,
-        array_sort(array_agg(DISTINCT concat(
-            CASE WHEN role <> '' THEN role ELSE event_name END,
-            ' until ',
-            to_char(expires, '%Y-%m-%dT%H:%M:%SZ')
-        ))) AS live_children,
-        max(expires) AS live_until
-    FROM descendants
-    WHERE expires > $as_of
-    GROUP BY access_key_id
-),
-from_keys AS (
-    SELECT issued_key_id, min(issued_time) AS issued_time, max(expires) AS expires
-    FROM descendants
-    GROUP BY issued_key_id
-),
-role_days AS (
-    SELECT source_ip, source_service, user_agent, role_arn, event_date AS day
-    -- The few sessions of keys on the left: a join holds its left side in memory.
-    FROM from_keys
-    RIGHT JOIN activity
-        ON from_keys.issued_key_id = activity.access_key_id
-        AND activity.last_time >= from_keys.issued_time
-        AND activity.first_time <= from_keys.expires
-    WHERE principal_type = 'AssumedRole'
-        AND role_arn IS NOT NULL
-        AND event_date >= arrow_cast(
-            arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
-            - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)'),
-            'Date32'
-        )
-        AND first_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
-            - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)')
-        AND first_time < least($to, $as_of)
-        -- A role that was taken with a key shows nothing of doing without the key.
-        AND issued_key_id IS NULL
-    GROUP BY 1, 2, 3, 4, 5
-),
-role_use AS (
-    SELECT
-        coalesce(source_ip, source_service, '') AS source,
-        coalesce(agent_family(user_agent), '') AS agent,
-        role_arn,
-        count(DISTINCT day) AS role_days
-    FROM role_days
-    GROUP BY 1, 2, 3
-),
-role_actions AS (
-    SELECT
-        role_arn,
-        array_agg(concat(split_part(event_source, '.', 1), ':', event_name)) AS role_actions
-    FROM (
-        SELECT DISTINCT role_arn, event_source, event_name
-        FROM activity
-        WHERE principal_type = 'AssumedRole'
-            AND role_arn IS NOT NULL
-            AND last_time >= $from
-            AND first_time < least($to, $as_of)
-    ) AS made
-    GROUP BY role_arn
-),
-roles_by_key AS (
-    SELECT caller_access_key_id AS access_key_id, array_sort(array_agg(DISTINCT role_arn)) AS roles_by_key
-    FROM credential_events
-    WHERE outcome = 'success'
-        AND event_name = 'AssumeRole'
-        AND caller_access_key_id LIKE 'AKIA%'
-        AND role_arn IS NOT NULL
-        AND event_time >= $from
-        AND event_time < least($to, $as_of)
-    GROUP BY caller_access_key_id
-),
-web_roles AS (
-    SELECT
-        role_arn,
-        min(CASE
-            WHEN event_name = 'AssumeRoleWithSAML' THEN 'identity_center'
-            WHEN event_name = 'CreateSession' THEN 'roles_anywhere'
-            WHEN event_name <> 'AssumeRoleWithWebIdentity' THEN NULL
-            WHEN identity_provider LIKE '%token.actions.githubusercontent.com%' THEN 'github_oidc'
-            WHEN identity_provider LIKE '%gitlab%' THEN 'gitlab_oidc'
-            WHEN identity_provider LIKE '%oidc.eks.%' THEN 'irsa'
-            ELSE 'oidc'
-        END) AS kind
-    FROM credential_events
-    WHERE outcome = 'success' AND role_arn IS NOT NULL AND event_time < least($to, $as_of)
-    GROUP BY role_arn
-),
-key_acts AS (
-    SELECT
-        access_key_id,
-        bool_or(event_source = 'sts.amazonaws.com' AND event_name IN ('GetFederationToken', 'GetSessionToken')) AS user_only,
-        array_agg(concat(split_part(event_source, '.', 1), ':', event_name)) AS actions
-    FROM (
-        SELECT DISTINCT access_key_id, event_source, event_name
-        FROM key_records
-        WHERE $access_key IS NULL OR access_key_id = $access_key
-    ) AS made
-    GROUP BY access_key_id
-),
-workloads AS (
-    SELECT
-        access_key_id,
-        coalesce(source, '') AS source,
-        coalesce(agent, '') AS agent,
-        coalesce(in_scope_of, '') AS in_scope_of,
-        max(last_used) AS last_used,
-        sum(calls_off_hours) AS calls_off_hours,
-        bool_or(concat(first_agent, last_agent) LIKE '%exec-env/AWS_Lambda%' OR in_scope_of LIKE '%:lambda:%') AS on_lambda,
-        bool_or(concat(first_agent, last_agent) LIKE '%exec-env/AWS_ECS%') AS on_ecs,
-        bool_or(
-            concat(first_agent, last_agent) LIKE '%exec-env/EC2%'
-            OR concat(first_agent, last_agent) LIKE '%exec-env/AWS_EC2%'
-            OR in_scope_of LIKE '%:ec2:%'
-        ) AS on_ec2,
-        bool_or(lower(concat(first_agent, last_agent)) LIKE '%github%' OR agent = 'configure-aws-credentials') AS on_github,
-        bool_or(lower(concat(first_agent, last_agent)) LIKE '%gitlab%') AS on_gitlab
-    FROM key_callers
-    WHERE ($access_key IS NULL OR access_key_id = $access_key)
-        -- What a service calls for a caller follows from what the caller asked it: it is no caller of its own.
-        AND coalesce(source, '') NOT LIKE '%.amazonaws.com'
-        AND coalesce(source, '') NOT LIKE 'AWS Internal%'
-    GROUP BY 1, 2, 3, 4
-),
--- A role that other callers behind the same address use does other things.
-fitting AS (
-    SELECT role_use.source, role_use.agent, role_use.role_arn, role_use.role_days, met.access_key_id, met.fit
-    FROM role_use
-    JOIN (
-        SELECT
-            pairs.access_key_id,
-            pairs.role_arn,
-            coalesce(array_length(array_intersect(actions, role_actions)), 0)
-                / arrow_cast(array_length(actions), 'Float64') AS fit
-        FROM (
-            SELECT DISTINCT access_key_id, role_arn
-            FROM workloads
-            JOIN role_use ON workloads.source = role_use.source AND workloads.agent = role_use.agent
-        ) AS pairs
-        JOIN key_acts ON pairs.access_key_id = key_acts.access_key_id
-        JOIN role_actions ON pairs.role_arn = role_actions.role_arn
-    ) AS met ON role_use.role_arn = met.role_arn
-    WHERE fit >= 0.5
-),
-matched AS (
-    SELECT
-        workloads.access_key_id,
-        workloads.source,
-        workloads.agent,
-        workloads.in_scope_of,
-        max(workloads.last_used) AS last_used,
-        max(fit) AS best_fit,
-        first_value(role_days ORDER BY fit DESC NULLS LAST, role_days DESC, role_use.role_arn) AS role_days,
-        first_value(role_use.role_arn ORDER BY fit DESC NULLS LAST, role_days DESC, role_use.role_arn) AS best_role,
-        array_sort(array_agg(concat(role_use.role_arn, ' (', role_days, ' of ', $soak_days, ' days)'))
-            FILTER (WHERE role_use.role_arn IS NOT NULL)) AS candidates,
-        -- The first that fits stands; a role in use tells more than a user agent.
-        min(coalesce(
-            web_roles.kind,
-            CASE
-                WHEN on_lambda THEN 'lambda_role'
-                WHEN on_ecs THEN 'ecs_task_role'
-                WHEN on_ec2 THEN 'instance_profile'
-                WHEN on_github THEN 'github_oidc'
-                WHEN on_gitlab THEN 'gitlab_oidc'
-                WHEN workloads.agent IN ('terraform', 'opentofu', 'pulumi', 'aws-cdk', 'ansible') THEN 'oidc'
-                WHEN ip_in(workloads.source, '10.0.0.0/8') OR ip_in(workloads.source, '172.16.0.0/12')
-                    OR ip_in(workloads.source, '192.168.0.0/16') THEN 'instance_profile'
-                WHEN workloads.agent IN ('browser', 'console') THEN 'identity_center'
-                WHEN workloads.agent = 'aws-cli' AND calls_off_hours = 0 THEN 'identity_center'
-                WHEN role_use.role_arn IS NOT NULL THEN 'role_in_use'
-            END
-        )) AS kind
-    FROM workloads
-    LEFT JOIN fitting AS role_use
-        ON workloads.access_key_id = role_use.access_key_id
-        AND workloads.source = role_use.source
-        AND workloads.agent = role_use.agent
-    LEFT JOIN web_roles ON role_use.role_arn = web_roles.role_arn
-    GROUP BY workloads.access_key_id, workloads.source, workloads.agent, workloads.in_scope_of
-),
-named AS (
-    SELECT
-        *,
-        concat(
-            CASE WHEN agent <> '' THEN agent ELSE 'unknown program' END,
-            ' from ',
-            CASE WHEN source <> '' THEN source ELSE 'unknown source' END,
-            CASE WHEN in_scope_of <> '' THEN concat(' for ', in_scope_of) ELSE '' END
-        ) AS caller,
-        last_used >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)') AS recent
-    FROM matched
-),
-callers AS (
-    SELECT
-        access_key_id,
-        count(*) AS callers,
-        sum(CASE WHEN role_days IS NOT NULL THEN 1 ELSE 0 END) AS callers_ready,
-        sum(CASE WHEN kind IS NULL THEN 1 ELSE 0 END) AS callers_unclassified,
-        array_sort(array_agg(DISTINCT kind) FILTER (WHERE kind IS NOT NULL)) AS kinds,
-        array_sort(array_distinct(flatten(array_agg(candidates) FILTER (WHERE candidates IS NOT NULL)))) AS candidates,
-        last_value(best_role ORDER BY best_fit, role_days, best_role) FILTER (WHERE best_role IS NOT NULL) AS best_role,
-        array_sort(array_agg(CASE
-            WHEN role_days IS NULL THEN concat(caller, ' (key only)')
-            ELSE concat(caller, ' (also ', best_role, ' on ', role_days, ' of ', $soak_days, ' days)')
-        END) FILTER (WHERE recent)) AS callers_left,
-        array_sort(array_agg(concat(caller, ' (', best_role, ' on ', role_days, ' of ', $soak_days, ' days)'))
-            FILTER (WHERE NOT recent AND role_days IS NOT NULL)) AS callers_moved
-    FROM named
-    GROUP BY access_key_id
-),
-facts AS (
+WITH RECURSIVE facts AS (
     SELECT
         keys.*,
         coalesce(callers.callers, 0) AS callers,
         coalesce(callers.callers_ready, 0) AS callers_ready,
         coalesce(callers.callers_unclassified, 0) AS callers_unclassified,
-        coalesce(key_acts.user_only, false) AS user_only,
+        coalesce(callers.user_only, false) AS user_only,
         callers.kinds,
-        callers.candidates,
-        coalesce(callers.best_role, array_element(roles_by_key.roles_by_key, 1)) AS best_role,
-        roles_by_key.roles_by_key,
-        key_acts.actions,
+        -- Of a key that only takes roles, whether or not the logs show what is done in them.
+        coalesce(callers.candidates, CASE WHEN NOT works THEN taken_roles END) AS candidates,
+        coalesce(callers.best_role, CASE WHEN NOT works THEN taken_role END) AS best_role,
+        coalesce(callers.standing, CASE WHEN NOT works AND taken_role IS NOT NULL THEN 4 END) AS standing,
+        callers.best_fit,
         callers.callers_left,
         callers.callers_moved,
         live.live_children,
@@ -331,8 +77,7 @@ facts AS (
         last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use
     FROM keys
     LEFT JOIN callers ON keys.access_key_id = callers.access_key_id
-    LEFT JOIN key_acts ON keys.access_key_id = key_acts.access_key_id
-    LEFT JOIN roles_by_key ON keys.access_key_id = roles_by_key.access_key_id
+    LEFT JOIN taken_lists ON keys.access_key_id = taken_lists.access_key_id
     LEFT JOIN live ON keys.access_key_id = live.access_key_id
     WHERE ($account IS NULL OR keys.account_id = $account)
         AND ($access_key IS NULL OR keys.access_key_id = $access_key)
@@ -425,13 +170,8 @@ SELECT
     status,
     CASE WHEN verdict = 'MIGRATE' THEN coalesce(best_role, 'create') END AS replacement,
     kinds AS replacement_kinds,
-    coalesce(candidates, roles_by_key) AS candidate_roles,
-    CASE WHEN best_role IS NOT NULL AND array_length(actions) > 0
-        THEN round(
-            coalesce(array_length(array_intersect(actions, role_actions.role_actions)), 0) / arrow_cast(array_length(actions), 'Float64'),
-            2
-        )
-    END AS fit,
+    candidates AS candidate_roles,
+    round(best_fit, 2) AS fit,
     callers,
     callers_ready,
     callers_left,
@@ -530,6 +270,5 @@ SELECT
     array_distinct(string_to_array(concat_ws(',', first_event_id, last_event_id, unmatched_event_id, change_event_id), ','))
         AS evidence_event_ids
 FROM commands
-LEFT JOIN role_actions ON commands.best_role = role_actions.role_arn
 WHERE $role IS NULL OR role_is(arn_account(best_role), arn_name(best_role), $role)
 ORDER BY account_id, user_name, slot, access_key_id
