@@ -21,14 +21,18 @@
 --   verdict: RETIRE_NOW (delete it); RETIRE_AFTER_SOAK (deactivate it, or leave it inactive, wait, then delete); MIGRATE (in use: move
 --     its callers to roles first); BLOCKED (in use from where no role can replace it, as far as is known); UNKNOWN
 --   status: Active, Inactive or Expired
---   replacement: role that the callers could take, by what they do already; create where none is seen
+--   replacement: role that the callers could take, by what they do already: the first of candidate_roles in the order of how
+--     likely it took over from the key (see there), then fit; create where none is seen
 --   replacement_kinds: kinds of role that fit the callers; hints, since user agents are the callers' choice
---   candidate_roles: roles that the same callers use without the key, for at least half of its kinds of call, and on how many
---     of the last soak_days; a hint: a caller is
---     known by its program and address
---   fit: share of the key's kinds of call that the replacement was seen to make, 0 to 1; an estimate: its policies are not read
---   callers: callers of the key in the window
---   callers_ready: callers that use a role without the key
+--   candidate_roles: roles that the same callers (same program, same address) use. One counts only if it was used so without any
+--     key on two days at least, and made half of the caller's own kinds of call there; a role that only services take is not
+--     named for browser, console or aws-cli. Each with its days of the last soak_days and what it is, most likely first: took over
+--     (it came later, and the calls with the key stopped), grew as the key fell silent, came beside the key, taken with
+--     the key (no proof of doing without), there all along (perhaps another job's at the same address)
+--   fit: share of the caller's kinds of call with the key that it was seen making in the replacement, 0 to 1, calls to STS and
+--     refused ones apart; 1 for one that only takes this role; an estimate: the role's policies are not read
+--   callers: callers of the key in the window: programs at an address, as in key-footprint's caller
+--   callers_ready: callers with a role that took over, grew, or came beside the key
 --   callers_left: callers that still used the key in the last soak_days, by name
 --   callers_moved: callers that no longer did, and use a role instead
 --   live_children: sessions that the key opened, and roles that it or they took, that have not expired, with their end
@@ -40,7 +44,7 @@
 --   days_idle: whole days since the later of created and last_used
 --   deactivated: when it was made inactive, where the logs tell; nothing else does
 --   next_step: what to do next
---   next_command: the command for it
+--   next_command: the command for it; what changes something names the account whose credentials it needs
 --   undo: how to take that back
 --   inventory_time: when the inventory of the account's keys was taken
 --   confidence: high, medium or low
@@ -50,7 +54,7 @@
 --   evidence_event_ids: event ids to look up
 -- findings: verdict in (RETIRE_NOW, RETIRE_AFTER_SOAK)
 -- key: account_id, user_name, slot, access_key_id
--- screen: account_id, user_name, access_key_id, verdict, next_step, reasons
+-- screen: user_name, access_key_id, verdict, next_step, account_id, reasons
 -- pitfall: The accident to avoid is deleting a key because its role exists. Here a key in use is never for retiring, whatever role
 --   stands ready; nor is one of which only the logs are silent. And what happens after a key was made inactive proves nothing: its
 --   calls fail before CloudTrail sees them.
@@ -74,7 +78,8 @@ WITH RECURSIVE facts AS (
         live.live_until,
         inventory_age_days > $max_inventory_days
             OR days_between(iam_last_used_as_of, $as_of) > $max_inventory_days AS inventory_is_old,
-        last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use
+        last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use,
+        coalesce(held_from < arrow_cast(deactivated, 'Date32'), false) AS logs_before_deactivation
     FROM keys
     LEFT JOIN callers ON keys.access_key_id = callers.access_key_id
     LEFT JOIN taken_lists ON keys.access_key_id = taken_lists.access_key_id
@@ -94,6 +99,7 @@ judged AS (
                 AND deactivated IS NOT NULL
                 AND iam_last_used_known
                 AND days_between(deactivated, $as_of) >= $soak_days
+                AND logs_before_deactivation
                 AND (last_used IS NULL OR days_between(last_used, deactivated) > $threshold_days) THEN 'RETIRE_NOW'
             WHEN status IN ('Inactive', 'Expired') THEN 'RETIRE_AFTER_SOAK'
             WHEN last_used IS NULL AND (created IS NULL OR age_days < $grace_days) THEN 'UNKNOWN'
@@ -123,6 +129,7 @@ explained AS (
                 WHEN status NOT IN ('Inactive', 'Expired') OR verdict <> 'RETIRE_AFTER_SOAK' THEN NULL
                 WHEN deactivated IS NULL THEN 'DEACTIVATION_TIME_UNKNOWN'
                 WHEN days_between(last_used, deactivated) <= $threshold_days THEN 'USED_BEFORE_DEACTIVATION'
+                WHEN NOT logs_before_deactivation THEN 'NO_LOGS_BEFORE_DEACTIVATION'
             END,
             inventory_gap,
             CASE WHEN matched_by = 'ambiguous' THEN 'SLOT_AMBIGUOUS' END,
@@ -140,9 +147,15 @@ explained AS (
                 WHEN verdict <> 'MIGRATE' THEN NULL
                 WHEN array_length(callers_left) > 0 AND callers_ready > 0 THEN 'HALF_MIGRATED'
                 WHEN array_length(callers_left) > 0 THEN 'NOT_PROVEN'
-                ELSE 'CALLERS_MOVED'
+                WHEN callers_ready > 0 THEN 'CALLERS_MOVED'
+                ELSE 'CALLERS_SILENT'
             END,
-            CASE WHEN verdict = 'MIGRATE' AND best_role IS NULL THEN 'NO_ROLE_SEEN' END,
+            CASE
+                WHEN verdict <> 'MIGRATE' THEN NULL
+                WHEN best_role IS NULL THEN 'NO_ROLE_SEEN'
+                WHEN standing = 4 THEN 'ROLE_TAKEN_WITH_KEY'
+                WHEN standing = 5 THEN 'ROLE_THERE_BEFORE'
+            END,
             CASE WHEN live_until IS NOT NULL THEN 'LIVE_SESSIONS' END,
             CASE
                 WHEN coverage = 0 THEN 'NO_LOGS'
@@ -158,7 +171,8 @@ commands AS (
             ' ',
             CASE WHEN NOT is_root THEN concat('--user-name ', user_name) END,
             concat('--access-key-id ', coalesce(access_key_id, 'KEY'))
-        ) AS flags
+        ) AS flags,
+        concat('  # in account ', account_id) AS in_account
     FROM explained
 )
 SELECT
@@ -189,8 +203,10 @@ SELECT
         WHEN verdict = 'RETIRE_AFTER_SOAK' AND status IN ('Inactive', 'Expired')
             THEN concat('leave it inactive for ', $soak_days, ' days in all, ask its owner, then delete it')
         WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('deactivate the key, wait ', $soak_days, ' days, then delete it')
-        WHEN verdict = 'MIGRATE' AND codes LIKE '%CALLERS_MOVED%'
+        WHEN verdict = 'MIGRATE' AND (codes LIKE '%CALLERS_MOVED%' OR codes LIKE '%CALLERS_SILENT%')
             THEN 'nobody has used it lately: keep it until it has been idle for long enough, then deactivate it'
+        WHEN codes LIKE '%ROLE_TAKEN_WITH_KEY%' THEN 'give its callers another way into the role, and see them use it'
+        WHEN codes LIKE '%ROLE_THERE_BEFORE%' THEN 'ask whether the role is the one for its callers, and see them use it'
         WHEN verdict = 'MIGRATE' AND best_role IS NOT NULL THEN 'move the callers that are left to the role, and see them use it'
         WHEN verdict = 'MIGRATE' THEN 'create a role for its callers, and see them use it'
         WHEN verdict = 'BLOCKED' THEN 'ask its owner what the callers are'
@@ -202,10 +218,10 @@ SELECT
         ELSE 'wait, and ask again'
     END AS next_step,
     CASE
-        WHEN verdict = 'RETIRE_NOW' THEN concat('aws iam delete-access-key ', flags)
+        WHEN verdict = 'RETIRE_NOW' THEN concat('aws iam delete-access-key ', flags, in_account)
         WHEN verdict = 'RETIRE_AFTER_SOAK' AND status IN ('Inactive', 'Expired')
-            THEN concat('aws iam delete-access-key ', flags, '  # not before the wait is over')
-        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Inactive')
+            THEN concat('aws iam delete-access-key ', flags, in_account, ', not before the wait is over')
+        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Inactive', in_account)
         WHEN codes LIKE '%INVENTORY%' OR codes LIKE '%NO_IAM_LAST_USED%' OR codes LIKE '%KEY_ID_UNKNOWN%' THEN 'rolecall inventory'
         WHEN codes LIKE '%NO_LOGS%' OR codes LIKE '%IAM_%' OR codes LIKE '%BLIND_DATA_EVENTS%'
             THEN concat('rolecall report coverage --account ', commands.account_id)
@@ -213,7 +229,7 @@ SELECT
     END AS next_command,
     CASE
         WHEN verdict = 'RETIRE_NOW' THEN 'none: a deleted key does not come back'
-        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Active')
+        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Active', in_account)
         ELSE 'nothing to take back: nothing is changed'
     END AS undo,
     snapshot_time AS inventory_time,
@@ -234,11 +250,16 @@ SELECT
             WHEN codes LIKE 'INACTIVE%' THEN 'it is inactive; that no call was seen since proves nothing'
             WHEN codes LIKE 'NEVER_USED%' THEN concat('never used, neither by IAM nor in the logs, in ', age_days, ' days')
             WHEN codes LIKE 'YOUNG%' THEN concat('never used, but made only ', age_days, ' days ago')
-            WHEN in_use THEN concat('used ', days_between(last_used, $as_of), ' days ago by ', callers, ' callers in the window')
+            WHEN in_use THEN concat(
+                'used ', days_between(last_used, $as_of), ' days ago by ', callers,
+                CASE WHEN callers = 1 THEN ' caller' ELSE ' callers' END, ' in the window'
+            )
             WHEN last_used IS NOT NULL THEN concat('not used for ', days_between(last_used, $as_of), ' days')
         END,
         CASE WHEN codes LIKE '%ROOT_KEY%' THEN 'it is a key of root, which no role replaces: stop using it' END,
         CASE WHEN codes LIKE '%USED_BEFORE_DEACTIVATION%' THEN 'it was in use when it was deactivated: somebody may miss it' END,
+        CASE WHEN codes LIKE '%NO_LOGS_BEFORE_DEACTIVATION%'
+            THEN 'the window has no logs from before it was deactivated: take a longer one' END,
         CASE WHEN codes LIKE '%DEACTIVATION_TIME_UNKNOWN%' THEN 'since when it is inactive is not known' END,
         CASE
             WHEN codes LIKE '%INVENTORY_LATER_THAN_AS_OF%' THEN 'the inventory was taken later than as_of'
@@ -251,19 +272,35 @@ SELECT
         CASE WHEN codes LIKE '%IAM_ONLY%' OR codes LIKE '%IAM_LATER_THAN_CLOUDTRAIL%'
             THEN concat('IAM saw a later use (', iam_last_used_service, ') than the logs, so that not all callers are known') END,
         CASE WHEN codes LIKE '%BLIND_DATA_EVENTS%'
-            THEN concat('the trails record no data events of ', iam_last_used_service, ': who calls it is not in the logs') END,
+            THEN concat(
+                CASE WHEN trail_is_known THEN 'the trails record no' ELSE 'no trail is known that records' END,
+                ' data events of ', iam_last_used_service, ': who calls it is not in the logs'
+            ) END,
         CASE WHEN codes LIKE '%USER_ONLY_CALL%' THEN 'it asks for tokens that roles are not given (GetSessionToken, GetFederationToken)' END,
-        CASE WHEN codes LIKE '%UNCLASSIFIED_CALLER%' THEN concat(callers_unclassified, ' callers are of no kind that a role is known to replace') END,
+        CASE WHEN codes LIKE '%UNCLASSIFIED_CALLER%' THEN concat(
+            callers_unclassified,
+            CASE WHEN callers_unclassified = 1 THEN ' caller is' ELSE ' callers are' END,
+            ' of no kind that a role is known to replace'
+        ) END,
         CASE
-            WHEN codes LIKE '%HALF_MIGRATED%' THEN concat(callers_ready, ' of ', callers, ' callers use a role already, and ',
-                array_length(callers_left), ' still use the key: ', array_to_string(callers_left, ', '))
+            WHEN codes LIKE '%HALF_MIGRATED%' THEN concat(
+                callers_ready, ' of ', callers, CASE WHEN callers = 1 THEN ' caller uses' ELSE ' callers use' END,
+                ' a role already, and ', array_length(callers_left),
+                ' still used the key in the last ', $soak_days, ' days: ', array_to_string(callers_left, ', ')
+            )
             WHEN codes LIKE '%NOT_PROVEN%' THEN concat('none of its callers was seen using a role instead: ', array_to_string(callers_left, ', '))
             WHEN codes LIKE '%CALLERS_MOVED%' THEN concat('no caller used it in the last ', $soak_days, ' days')
+            WHEN codes LIKE '%CALLERS_SILENT%'
+                THEN concat('no caller used it in the last ', $soak_days, ' days, nor was one seen using a role instead')
+        END,
+        CASE
+            WHEN codes LIKE '%ROLE_TAKEN_WITH_KEY%' THEN 'the role is taken with the key: its callers need another way into it'
+            WHEN codes LIKE '%ROLE_THERE_BEFORE%' THEN 'the role was in use from there all along, perhaps by another job: ask'
         END,
         CASE WHEN live_until IS NOT NULL THEN concat('sessions that go back to it live until ', to_char(live_until, '%Y-%m-%dT%H:%M:%SZ'), ', even if it is deactivated') END,
         CASE
             WHEN coverage = 0 THEN 'the window has no logs of this account'
-            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 100), ' % of the window')
+            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 1000) / 10, ' % of the window')
         END
     ) AS reasons,
     coverage,

@@ -305,7 +305,9 @@ async fn the_last_taker_the_trust_and_the_way_to_delete_are_told() {
          [ReadOnlyAccess] | [IDLE_TOO_LONG, TRUSTS_DELETED_PRINCIPAL]"
     );
     let how = run(&lake, "unused-roles", &[AS_OF], "delete_method").await;
-    assert!(how.ends_with("aws iam delete-role --role-name R"), "{how}");
+    let account = account("told");
+    let command = format!("aws iam delete-role --role-name R  # in account {account}");
+    assert!(how.ends_with(&command), "{how}");
     let evidence = run(&lake, "unused-roles", &[AS_OF], "evidence_event_ids").await;
     assert_eq!(evidence, "[b]");
 }
