@@ -18,8 +18,10 @@
 --   user_name: user that the key belongs to; <root_account> for root
 --   access_key_id: the key; null where only a credential report tells of it
 --   slot: place of the key in the credential report
---   verdict: RETIRE_NOW (delete it); RETIRE_AFTER_SOAK (deactivate it, or leave it inactive, wait, then delete); MIGRATE (in use: move
---     its callers to roles first); BLOCKED (in use from where no role can replace it, as far as is known); UNKNOWN
+--   verdict: RETIRE_NOW (delete it: inactive for soak_days, by IAM and by the logs of the time before not in use then);
+--     RETIRE_AFTER_SOAK (deactivate it, or leave it inactive, wait, then delete; also where the window has no logs from before
+--     the deactivation); MIGRATE (in use: move its callers to roles first); BLOCKED (in use from where no role can replace
+--     it, as far as is known); UNKNOWN
 --   status: Active, Inactive or Expired
 --   replacement: role that the callers could take, by what they do already: the first of candidate_roles in the order of how
 --     likely it took over from the key (see there), then fit; create where none is seen

@@ -2,6 +2,7 @@
 //!
 //! Every case has an account of its own, so that all of one report's cases lie in one lake and one run answers them.
 
+mod decision_table;
 mod key_candidates;
 mod key_footprint;
 mod key_migration;
@@ -48,13 +49,18 @@ impl Case {
     }
 
     /// A snapshot of the account was taken `days` ago, and holds `parts`.
-    fn snapshot(mut self, days: i64, parts: &[&str]) -> Self {
+    fn snapshot(self, days: i64, parts: &[&str]) -> Self {
+        self.snapshot_asked(days, days, parts)
+    }
+
+    /// The same, and IAM was asked about last uses `asked` days ago.
+    fn snapshot_asked(mut self, days: i64, asked: i64, parts: &[&str]) -> Self {
         self.snapshot = Some(days);
         let row = self
             .row()
             .text("source", "files")
             .list("parts", parts)
-            .number("last_used_as_of", at(&ago(days)));
+            .number("last_used_as_of", at(&ago(asked)));
         self.add("iam_snapshots", row)
     }
 
