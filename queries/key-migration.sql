@@ -19,8 +19,8 @@
 --   access_key_id: the key; null where only a credential report tells of it
 --   slot: place of the key in the credential report
 --   verdict: RETIRE_NOW (delete it: inactive for soak_days, by IAM and by the logs of the time before not in use then);
---     RETIRE_AFTER_SOAK (deactivate it, or leave it inactive, wait, then delete; also where the window has no logs from before
---     the deactivation); MIGRATE (in use: move its callers to roles first); BLOCKED (in use from where no role can replace
+--     RETIRE_AFTER_SOAK (deactivate it, or leave it inactive, wait, then delete; also where there are no logs from before the
+--     deactivation); MIGRATE (in use: move its callers to roles first); BLOCKED (in use from where no role can replace
 --     it, as far as is known); UNKNOWN
 --   status: Active, Inactive or Expired
 --   replacement: role that the callers could take, by what they do already: the first of candidate_roles in the order of how
@@ -61,7 +61,14 @@
 --   stands ready; nor is one of which only the logs are silent. And what happens after a key was made inactive proves nothing: its
 --   calls fail before CloudTrail sees them.
 
-WITH RECURSIVE facts AS (
+WITH RECURSIVE first_held AS (
+    -- The first day of which logs are held, in the window or before it: older uses count as uses too.
+    SELECT account_id, min(day) AS first_day
+    FROM coverage
+    WHERE held AND account_id IS NOT NULL
+    GROUP BY account_id
+),
+facts AS (
     SELECT
         keys.*,
         coalesce(callers.callers, 0) AS callers,
@@ -81,11 +88,12 @@ WITH RECURSIVE facts AS (
         inventory_age_days > $max_inventory_days
             OR days_between(iam_last_used_as_of, $as_of) > $max_inventory_days AS inventory_is_old,
         last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use,
-        coalesce(held_from < arrow_cast(deactivated, 'Date32'), false) AS logs_before_deactivation
+        coalesce(first_day < arrow_cast(deactivated, 'Date32'), false) AS logs_before_deactivation
     FROM keys
     LEFT JOIN callers ON keys.access_key_id = callers.access_key_id
     LEFT JOIN taken_lists ON keys.access_key_id = taken_lists.access_key_id
     LEFT JOIN live ON keys.access_key_id = live.access_key_id
+    LEFT JOIN first_held ON keys.account_id = first_held.account_id
     WHERE ($account IS NULL OR keys.account_id = $account)
         AND ($access_key IS NULL OR keys.access_key_id = $access_key)
 ),
@@ -261,7 +269,7 @@ SELECT
         CASE WHEN codes LIKE '%ROOT_KEY%' THEN 'it is a key of root, which no role replaces: stop using it' END,
         CASE WHEN codes LIKE '%USED_BEFORE_DEACTIVATION%' THEN 'it was in use when it was deactivated: somebody may miss it' END,
         CASE WHEN codes LIKE '%NO_LOGS_BEFORE_DEACTIVATION%'
-            THEN 'the window has no logs from before it was deactivated: take a longer one' END,
+            THEN 'no logs are held from before it was deactivated' END,
         CASE WHEN codes LIKE '%DEACTIVATION_TIME_UNKNOWN%' THEN 'since when it is inactive is not known' END,
         CASE
             WHEN codes LIKE '%INVENTORY_LATER_THAN_AS_OF%' THEN 'the inventory was taken later than as_of'

@@ -218,3 +218,23 @@ async fn a_key_is_idle_after_the_threshold_not_on_it() {
         assert_eq!(run(&case.lake, "key-migration", &given, "verdict").await, expected, "{idle}");
     }
 }
+
+/// The evidence lies before the deactivation, in logs that are older than the window.
+#[tokio::test]
+async fn what_came_before_the_deactivation_counts_from_before_the_window() {
+    let name = "off for long";
+    let off = |case: Case| {
+        let case = with_key(case, name, |key| by_iam(key.text("status", "Inactive"), 300, "ec2"));
+        let change = case.key_change("UpdateAccessKey", "ci", &key_id(name), 60);
+        case.add("iam_changes", change.text("status", "Inactive"))
+    };
+    let given = [AS_OF, ("days", "30")];
+    let judged = async |case: Case| run(&case.lake, "key-migration", &given, "verdict").await;
+    assert_eq!(judged(off(known(name))).await, "RETIRE_NOW");
+    // It was in use in the days before.
+    let used = calls(off(known(name)), name, NETWORK, [70]);
+    assert_eq!(judged(used).await, "RETIRE_AFTER_SOAK");
+    let parts = ["users", "access_keys", "access_key_last_used"];
+    let later = Case::new(name).snapshot(1, &parts).logs(59);
+    assert_eq!(judged(off(later)).await, "RETIRE_AFTER_SOAK");
+}
