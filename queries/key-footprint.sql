@@ -22,6 +22,7 @@
 --   network_country: country of the address, with --country-database
 --   agent: program that made the calls, as its user agent says; see agent_family
 --   in_scope_of: resource that the credentials were issued to, where the records say
+--   caller: program and address, and resource, as key-migration counts callers; null where a service called for one of them
 --   services: services called, as in actions
 --   actions: calls made, as service:Action, the first fifty in order
 --   distinct_actions: how many kinds of call
@@ -95,6 +96,7 @@ SELECT
     network_country(footprint.source) AS network_country,
     footprint.agent,
     footprint.in_scope_of,
+    footprint.caller,
     -- Taken from the actions: a second list for each group would be held in memory beside the first.
     array_distinct(string_to_array(regexp_replace(array_to_string(footprint.actions, ','), ':[^,]*', '', 'g'), ',')) AS services,
     array_slice(footprint.actions, 1, 50) AS actions,

@@ -1,6 +1,6 @@
 -- title: Key migration
 -- question: Per access key: can it be retired, and what replaces it?
--- with: keys, key_workloads
+-- with: keys, key_candidates
 -- params:
 --   as_of: timestamp = now; the answer's "now": inventory, logs and ages as they were then; to counts from it
 --   days: integer = 90; the window before to over which callers and coverage are counted
@@ -18,17 +18,23 @@
 --   user_name: user that the key belongs to; <root_account> for root
 --   access_key_id: the key; null where only a credential report tells of it
 --   slot: place of the key in the credential report
---   verdict: RETIRE_NOW (delete it); RETIRE_AFTER_SOAK (deactivate it, or leave it inactive, wait, then delete); MIGRATE (in use: move
---     its callers to roles first); BLOCKED (in use from where no role can replace it, as far as is known); UNKNOWN
+--   verdict: RETIRE_NOW (delete it: inactive for soak_days, by IAM and by the logs of the time before not in use then);
+--     RETIRE_AFTER_SOAK (deactivate it, or leave it inactive, wait, then delete; also where there are no logs from before the
+--     deactivation); MIGRATE (in use: move its callers to roles first); BLOCKED (in use from where no role can replace
+--     it, as far as is known); UNKNOWN
 --   status: Active, Inactive or Expired
---   replacement: role that the callers could take, by what they do already; create where none is seen
+--   replacement: role that the callers could take, by what they do already: the first of candidate_roles in the order of how
+--     likely it took over from the key (see there), then fit; create where none is seen
 --   replacement_kinds: kinds of role that fit the callers; hints, since user agents are the callers' choice
---   candidate_roles: roles that the same callers use without the key, for at least half of its kinds of call, and on how many
---     of the last soak_days; a hint: a caller is
---     known by its program and address
---   fit: share of the key's kinds of call that the replacement was seen to make, 0 to 1; an estimate: its policies are not read
---   callers: callers of the key in the window
---   callers_ready: callers that use a role without the key
+--   candidate_roles: roles that the same callers (same program, same address) use. One counts only if it was used so without any
+--     key on two days at least, and made half of the caller's own kinds of call there; a role that only services take is not
+--     named for browser, console or aws-cli. Each with its days of the last soak_days and what it is, most likely first: took over
+--     (it came later, and the calls with the key stopped), grew as the key fell silent, came beside the key, taken with
+--     the key (no proof of doing without), there all along (perhaps another job's at the same address)
+--   fit: share of the caller's kinds of call with the key that it was seen making in the replacement, 0 to 1, calls to STS and
+--     refused ones apart; 1 for one that only takes this role; an estimate: the role's policies are not read
+--   callers: callers of the key in the window: programs at an address, as in key-footprint's caller
+--   callers_ready: callers with a role that took over, grew, or came beside the key
 --   callers_left: callers that still used the key in the last soak_days, by name
 --   callers_moved: callers that no longer did, and use a role instead
 --   live_children: sessions that the key opened, and roles that it or they took, that have not expired, with their end
@@ -40,7 +46,7 @@
 --   days_idle: whole days since the later of created and last_used
 --   deactivated: when it was made inactive, where the logs tell; nothing else does
 --   next_step: what to do next
---   next_command: the command for it
+--   next_command: the command for it; what changes something names the account whose credentials it needs
 --   undo: how to take that back
 --   inventory_time: when the inventory of the account's keys was taken
 --   confidence: high, medium or low
@@ -51,265 +57,17 @@
 -- findings: verdict in (RETIRE_NOW, RETIRE_AFTER_SOAK)
 -- key: account_id, user_name, slot, access_key_id
 -- watch: status, replacement
--- screen: account_id, user_name, access_key_id, verdict, next_step, reasons
+-- screen: user_name, access_key_id, verdict, next_step, account_id, reasons
 -- pitfall: The accident to avoid is deleting a key because its role exists. Here a key in use is never for retiring, whatever role
 --   stands ready; nor is one of which only the logs are silent. And what happens after a key was made inactive proves nothing: its
 --   calls fail before CloudTrail sees them.
 
-WITH RECURSIVE issues AS (
-    SELECT
-        caller_access_key_id AS caller_key_id,
-        issued_access_key_id AS issued_key_id,
-        event_name,
-        coalesce(role_arn, concat_ws('/', role_account_id, role_name)) AS role,
-        event_time AS issued_time,
-        coalesce(
-            issued_expiration,
-            event_time + arrow_cast(duration_seconds * 1000000, 'Duration(Microsecond)'),
-            event_time + INTERVAL '1 hour'
-        ) AS expires
-    FROM credential_events
-    WHERE outcome = 'success'
-        AND caller_access_key_id IS NOT NULL
-        AND issued_access_key_id IS NOT NULL
-        AND caller_access_key_id <> issued_access_key_id
-        AND event_time < least($to, $as_of)
-        -- The longest session lasts 36 hours, and is looked for from before the days that are watched.
-        AND event_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast(($soak_days * 24 + 36) * 3600000000, 'Duration(Microsecond)')
-    GROUP BY 1, 2, 3, 4, 5, 6
-),
-descendants AS (
-    SELECT caller_key_id AS access_key_id, issued_key_id, event_name, role, issued_time, expires, 1 AS depth
-    FROM issues
-    WHERE caller_key_id LIKE 'AKIA%'
-    UNION ALL
-    SELECT
-        descendants.access_key_id,
-        issues.issued_key_id,
-        issues.event_name,
-        issues.role,
-        issues.issued_time,
-        issues.expires,
-        descendants.depth + 1
-    FROM descendants
-    JOIN issues
-        ON descendants.issued_key_id = issues.caller_key_id
-        AND issues.issued_time >= descendants.issued_time
-        AND issues.issued_time <= descendants.expires
-    WHERE descendants.depth < 20
-),
-live AS (
-    SELECT
-        access_key_id,
-        array_sort(array_agg(DISTINCT concat(
-            CASE WHEN role <> '' THEN role ELSE event_name END,
-            ' until ',
-            to_char(expires, '%Y-%m-%dT%H:%M:%SZ')
-        ))) AS live_children,
-        max(expires) AS live_until
-    FROM descendants
-    WHERE expires > $as_of
-    GROUP BY access_key_id
-),
-from_keys AS (
-    SELECT issued_key_id, min(issued_time) AS issued_time, max(expires) AS expires
-    FROM descendants
-    GROUP BY issued_key_id
-),
-role_days AS (
-    SELECT source_ip, source_service, user_agent, role_arn, event_date AS day
-    -- The few sessions of keys on the left: a join holds its left side in memory.
-    FROM from_keys
-    RIGHT JOIN activity
-        ON from_keys.issued_key_id = activity.access_key_id
-        AND activity.last_time >= from_keys.issued_time
-        AND activity.first_time <= from_keys.expires
-    WHERE principal_type = 'AssumedRole'
-        AND role_arn IS NOT NULL
-        AND event_date >= arrow_cast(
-            arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
-            - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)'),
-            'Date32'
-        )
-        AND first_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
-            - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)')
-        AND first_time < least($to, $as_of)
-        -- A role that was taken with a key shows nothing of doing without the key.
-        AND issued_key_id IS NULL
-    GROUP BY 1, 2, 3, 4, 5
-),
-role_use AS (
-    SELECT
-        coalesce(source_ip, source_service, '') AS source,
-        coalesce(agent_family(user_agent), '') AS agent,
-        role_arn,
-        count(DISTINCT day) AS role_days
-    FROM role_days
-    GROUP BY 1, 2, 3
-),
-role_actions AS (
-    SELECT
-        role_arn,
-        array_agg(concat(split_part(event_source, '.', 1), ':', event_name)) AS role_actions
-    FROM (
-        SELECT DISTINCT role_arn, event_source, event_name
-        FROM activity
-        WHERE principal_type = 'AssumedRole'
-            AND role_arn IS NOT NULL
-            AND last_time >= $from
-            AND first_time < least($to, $as_of)
-    ) AS made
-    GROUP BY role_arn
-),
-roles_by_key AS (
-    SELECT caller_access_key_id AS access_key_id, array_sort(array_agg(DISTINCT role_arn)) AS roles_by_key
-    FROM credential_events
-    WHERE outcome = 'success'
-        AND event_name = 'AssumeRole'
-        AND caller_access_key_id LIKE 'AKIA%'
-        AND role_arn IS NOT NULL
-        AND event_time >= $from
-        AND event_time < least($to, $as_of)
-    GROUP BY caller_access_key_id
-),
-web_roles AS (
-    SELECT
-        role_arn,
-        min(CASE
-            WHEN event_name = 'AssumeRoleWithSAML' THEN 'identity_center'
-            WHEN event_name = 'CreateSession' THEN 'roles_anywhere'
-            WHEN event_name <> 'AssumeRoleWithWebIdentity' THEN NULL
-            WHEN identity_provider LIKE '%token.actions.githubusercontent.com%' THEN 'github_oidc'
-            WHEN identity_provider LIKE '%gitlab%' THEN 'gitlab_oidc'
-            WHEN identity_provider LIKE '%oidc.eks.%' THEN 'irsa'
-            ELSE 'oidc'
-        END) AS kind
-    FROM credential_events
-    WHERE outcome = 'success' AND role_arn IS NOT NULL AND event_time < least($to, $as_of)
-    GROUP BY role_arn
-),
-key_acts AS (
-    SELECT
-        access_key_id,
-        bool_or(event_source = 'sts.amazonaws.com' AND event_name IN ('GetFederationToken', 'GetSessionToken')) AS user_only,
-        array_agg(concat(split_part(event_source, '.', 1), ':', event_name)) AS actions
-    FROM (
-        SELECT DISTINCT access_key_id, event_source, event_name
-        FROM key_records
-        WHERE $access_key IS NULL OR access_key_id = $access_key
-    ) AS made
-    GROUP BY access_key_id
-),
-workloads AS (
-    SELECT
-        access_key_id,
-        coalesce(source, '') AS source,
-        coalesce(agent, '') AS agent,
-        coalesce(in_scope_of, '') AS in_scope_of,
-        max(last_used) AS last_used,
-        sum(calls_off_hours) AS calls_off_hours,
-        bool_or(concat(first_agent, last_agent) LIKE '%exec-env/AWS_Lambda%' OR in_scope_of LIKE '%:lambda:%') AS on_lambda,
-        bool_or(concat(first_agent, last_agent) LIKE '%exec-env/AWS_ECS%') AS on_ecs,
-        bool_or(
-            concat(first_agent, last_agent) LIKE '%exec-env/EC2%'
-            OR concat(first_agent, last_agent) LIKE '%exec-env/AWS_EC2%'
-            OR in_scope_of LIKE '%:ec2:%'
-        ) AS on_ec2,
-        bool_or(lower(concat(first_agent, last_agent)) LIKE '%github%' OR agent = 'configure-aws-credentials') AS on_github,
-        bool_or(lower(concat(first_agent, last_agent)) LIKE '%gitlab%') AS on_gitlab
-    FROM key_callers
-    WHERE ($access_key IS NULL OR access_key_id = $access_key)
-        -- What a service calls for a caller follows from what the caller asked it: it is no caller of its own.
-        AND coalesce(source, '') NOT LIKE '%.amazonaws.com'
-        AND coalesce(source, '') NOT LIKE 'AWS Internal%'
-    GROUP BY 1, 2, 3, 4
-),
--- A role that other callers behind the same address use does other things.
-fitting AS (
-    SELECT role_use.source, role_use.agent, role_use.role_arn, role_use.role_days, met.access_key_id, met.fit
-    FROM role_use
-    JOIN (
-        SELECT
-            pairs.access_key_id,
-            pairs.role_arn,
-            coalesce(array_length(array_intersect(actions, role_actions)), 0)
-                / arrow_cast(array_length(actions), 'Float64') AS fit
-        FROM (
-            SELECT DISTINCT access_key_id, role_arn
-            FROM workloads
-            JOIN role_use ON workloads.source = role_use.source AND workloads.agent = role_use.agent
-        ) AS pairs
-        JOIN key_acts ON pairs.access_key_id = key_acts.access_key_id
-        JOIN role_actions ON pairs.role_arn = role_actions.role_arn
-    ) AS met ON role_use.role_arn = met.role_arn
-    WHERE fit >= 0.5
-),
-matched AS (
-    SELECT
-        workloads.access_key_id,
-        workloads.source,
-        workloads.agent,
-        workloads.in_scope_of,
-        max(workloads.last_used) AS last_used,
-        max(fit) AS best_fit,
-        first_value(role_days ORDER BY fit DESC NULLS LAST, role_days DESC, role_use.role_arn) AS role_days,
-        first_value(role_use.role_arn ORDER BY fit DESC NULLS LAST, role_days DESC, role_use.role_arn) AS best_role,
-        array_sort(array_agg(concat(role_use.role_arn, ' (', role_days, ' of ', $soak_days, ' days)'))
-            FILTER (WHERE role_use.role_arn IS NOT NULL)) AS candidates,
-        -- The first that fits stands; a role in use tells more than a user agent.
-        min(coalesce(
-            web_roles.kind,
-            CASE
-                WHEN on_lambda THEN 'lambda_role'
-                WHEN on_ecs THEN 'ecs_task_role'
-                WHEN on_ec2 THEN 'instance_profile'
-                WHEN on_github THEN 'github_oidc'
-                WHEN on_gitlab THEN 'gitlab_oidc'
-                WHEN workloads.agent IN ('terraform', 'opentofu', 'pulumi', 'aws-cdk', 'ansible') THEN 'oidc'
-                WHEN ip_in(workloads.source, '10.0.0.0/8') OR ip_in(workloads.source, '172.16.0.0/12')
-                    OR ip_in(workloads.source, '192.168.0.0/16') THEN 'instance_profile'
-                WHEN workloads.agent IN ('browser', 'console') THEN 'identity_center'
-                WHEN workloads.agent = 'aws-cli' AND calls_off_hours = 0 THEN 'identity_center'
-                WHEN role_use.role_arn IS NOT NULL THEN 'role_in_use'
-            END
-        )) AS kind
-    FROM workloads
-    LEFT JOIN fitting AS role_use
-        ON workloads.access_key_id = role_use.access_key_id
-        AND workloads.source = role_use.source
-        AND workloads.agent = role_use.agent
-    LEFT JOIN web_roles ON role_use.role_arn = web_roles.role_arn
-    GROUP BY workloads.access_key_id, workloads.source, workloads.agent, workloads.in_scope_of
-),
-named AS (
-    SELECT
-        *,
-        concat(
-            CASE WHEN agent <> '' THEN agent ELSE 'unknown program' END,
-            ' from ',
-            CASE WHEN source <> '' THEN source ELSE 'unknown source' END,
-            CASE WHEN in_scope_of <> '' THEN concat(' for ', in_scope_of) ELSE '' END
-        ) AS caller,
-        last_used >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)') AS recent
-    FROM matched
-),
-callers AS (
-    SELECT
-        access_key_id,
-        count(*) AS callers,
-        sum(CASE WHEN role_days IS NOT NULL THEN 1 ELSE 0 END) AS callers_ready,
-        sum(CASE WHEN kind IS NULL THEN 1 ELSE 0 END) AS callers_unclassified,
-        array_sort(array_agg(DISTINCT kind) FILTER (WHERE kind IS NOT NULL)) AS kinds,
-        array_sort(array_distinct(flatten(array_agg(candidates) FILTER (WHERE candidates IS NOT NULL)))) AS candidates,
-        last_value(best_role ORDER BY best_fit, role_days, best_role) FILTER (WHERE best_role IS NOT NULL) AS best_role,
-        array_sort(array_agg(CASE
-            WHEN role_days IS NULL THEN concat(caller, ' (key only)')
-            ELSE concat(caller, ' (also ', best_role, ' on ', role_days, ' of ', $soak_days, ' days)')
-        END) FILTER (WHERE recent)) AS callers_left,
-        array_sort(array_agg(concat(caller, ' (', best_role, ' on ', role_days, ' of ', $soak_days, ' days)'))
-            FILTER (WHERE NOT recent AND role_days IS NOT NULL)) AS callers_moved
-    FROM named
-    GROUP BY access_key_id
+WITH RECURSIVE first_held AS (
+    -- The first day of which logs are held, in the window or before it: older uses count as uses too.
+    SELECT account_id, min(day) AS first_day
+    FROM coverage
+    WHERE held AND account_id IS NOT NULL
+    GROUP BY account_id
 ),
 facts AS (
     SELECT
@@ -317,24 +75,26 @@ facts AS (
         coalesce(callers.callers, 0) AS callers,
         coalesce(callers.callers_ready, 0) AS callers_ready,
         coalesce(callers.callers_unclassified, 0) AS callers_unclassified,
-        coalesce(key_acts.user_only, false) AS user_only,
+        coalesce(callers.user_only, false) AS user_only,
         callers.kinds,
-        callers.candidates,
-        coalesce(callers.best_role, array_element(roles_by_key.roles_by_key, 1)) AS best_role,
-        roles_by_key.roles_by_key,
-        key_acts.actions,
+        -- Of a key that only takes roles, whether or not the logs show what is done in them.
+        coalesce(callers.candidates, CASE WHEN NOT works THEN taken_roles END) AS candidates,
+        coalesce(callers.best_role, CASE WHEN NOT works THEN taken_role END) AS best_role,
+        coalesce(callers.standing, CASE WHEN NOT works AND taken_role IS NOT NULL THEN 4 END) AS standing,
+        callers.best_fit,
         callers.callers_left,
         callers.callers_moved,
         live.live_children,
         live.live_until,
         inventory_age_days > $max_inventory_days
             OR days_between(iam_last_used_as_of, $as_of) > $max_inventory_days AS inventory_is_old,
-        last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use
+        last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use,
+        coalesce(first_day < arrow_cast(deactivated, 'Date32'), false) AS logs_before_deactivation
     FROM keys
     LEFT JOIN callers ON keys.access_key_id = callers.access_key_id
-    LEFT JOIN key_acts ON keys.access_key_id = key_acts.access_key_id
-    LEFT JOIN roles_by_key ON keys.access_key_id = roles_by_key.access_key_id
+    LEFT JOIN taken_lists ON keys.access_key_id = taken_lists.access_key_id
     LEFT JOIN live ON keys.access_key_id = live.access_key_id
+    LEFT JOIN first_held ON keys.account_id = first_held.account_id
     WHERE ($account IS NULL OR keys.account_id = $account)
         AND ($access_key IS NULL OR keys.access_key_id = $access_key)
 ),
@@ -350,6 +110,7 @@ judged AS (
                 AND deactivated IS NOT NULL
                 AND iam_last_used_known
                 AND days_between(deactivated, $as_of) >= $soak_days
+                AND logs_before_deactivation
                 AND (last_used IS NULL OR days_between(last_used, deactivated) > $threshold_days) THEN 'RETIRE_NOW'
             WHEN status IN ('Inactive', 'Expired') THEN 'RETIRE_AFTER_SOAK'
             WHEN last_used IS NULL AND (created IS NULL OR age_days < $grace_days) THEN 'UNKNOWN'
@@ -379,6 +140,7 @@ explained AS (
                 WHEN status NOT IN ('Inactive', 'Expired') OR verdict <> 'RETIRE_AFTER_SOAK' THEN NULL
                 WHEN deactivated IS NULL THEN 'DEACTIVATION_TIME_UNKNOWN'
                 WHEN days_between(last_used, deactivated) <= $threshold_days THEN 'USED_BEFORE_DEACTIVATION'
+                WHEN NOT logs_before_deactivation THEN 'NO_LOGS_BEFORE_DEACTIVATION'
             END,
             inventory_gap,
             CASE WHEN matched_by = 'ambiguous' THEN 'SLOT_AMBIGUOUS' END,
@@ -396,9 +158,15 @@ explained AS (
                 WHEN verdict <> 'MIGRATE' THEN NULL
                 WHEN array_length(callers_left) > 0 AND callers_ready > 0 THEN 'HALF_MIGRATED'
                 WHEN array_length(callers_left) > 0 THEN 'NOT_PROVEN'
-                ELSE 'CALLERS_MOVED'
+                WHEN callers_ready > 0 THEN 'CALLERS_MOVED'
+                ELSE 'CALLERS_SILENT'
             END,
-            CASE WHEN verdict = 'MIGRATE' AND best_role IS NULL THEN 'NO_ROLE_SEEN' END,
+            CASE
+                WHEN verdict <> 'MIGRATE' THEN NULL
+                WHEN best_role IS NULL THEN 'NO_ROLE_SEEN'
+                WHEN standing = 4 THEN 'ROLE_TAKEN_WITH_KEY'
+                WHEN standing = 5 THEN 'ROLE_THERE_BEFORE'
+            END,
             CASE WHEN live_until IS NOT NULL THEN 'LIVE_SESSIONS' END,
             CASE
                 WHEN coverage = 0 THEN 'NO_LOGS'
@@ -414,7 +182,8 @@ commands AS (
             ' ',
             CASE WHEN NOT is_root THEN concat('--user-name ', user_name) END,
             concat('--access-key-id ', coalesce(access_key_id, 'KEY'))
-        ) AS flags
+        ) AS flags,
+        concat('  # in account ', account_id) AS in_account
     FROM explained
 )
 SELECT
@@ -426,13 +195,8 @@ SELECT
     status,
     CASE WHEN verdict = 'MIGRATE' THEN coalesce(best_role, 'create') END AS replacement,
     kinds AS replacement_kinds,
-    coalesce(candidates, roles_by_key) AS candidate_roles,
-    CASE WHEN best_role IS NOT NULL AND array_length(actions) > 0
-        THEN round(
-            coalesce(array_length(array_intersect(actions, role_actions.role_actions)), 0) / arrow_cast(array_length(actions), 'Float64'),
-            2
-        )
-    END AS fit,
+    candidates AS candidate_roles,
+    round(best_fit, 2) AS fit,
     callers,
     callers_ready,
     callers_left,
@@ -450,8 +214,10 @@ SELECT
         WHEN verdict = 'RETIRE_AFTER_SOAK' AND status IN ('Inactive', 'Expired')
             THEN concat('leave it inactive for ', $soak_days, ' days in all, ask its owner, then delete it')
         WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('deactivate the key, wait ', $soak_days, ' days, then delete it')
-        WHEN verdict = 'MIGRATE' AND codes LIKE '%CALLERS_MOVED%'
+        WHEN verdict = 'MIGRATE' AND (codes LIKE '%CALLERS_MOVED%' OR codes LIKE '%CALLERS_SILENT%')
             THEN 'nobody has used it lately: keep it until it has been idle for long enough, then deactivate it'
+        WHEN codes LIKE '%ROLE_TAKEN_WITH_KEY%' THEN 'give its callers another way into the role, and see them use it'
+        WHEN codes LIKE '%ROLE_THERE_BEFORE%' THEN 'ask whether the role is the one for its callers, and see them use it'
         WHEN verdict = 'MIGRATE' AND best_role IS NOT NULL THEN 'move the callers that are left to the role, and see them use it'
         WHEN verdict = 'MIGRATE' THEN 'create a role for its callers, and see them use it'
         WHEN verdict = 'BLOCKED' THEN 'ask its owner what the callers are'
@@ -463,10 +229,10 @@ SELECT
         ELSE 'wait, and ask again'
     END AS next_step,
     CASE
-        WHEN verdict = 'RETIRE_NOW' THEN concat('aws iam delete-access-key ', flags)
+        WHEN verdict = 'RETIRE_NOW' THEN concat('aws iam delete-access-key ', flags, in_account)
         WHEN verdict = 'RETIRE_AFTER_SOAK' AND status IN ('Inactive', 'Expired')
-            THEN concat('aws iam delete-access-key ', flags, '  # not before the wait is over')
-        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Inactive')
+            THEN concat('aws iam delete-access-key ', flags, in_account, ', not before the wait is over')
+        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Inactive', in_account)
         WHEN codes LIKE '%INVENTORY%' OR codes LIKE '%NO_IAM_LAST_USED%' OR codes LIKE '%KEY_ID_UNKNOWN%' THEN 'rolecall inventory'
         WHEN codes LIKE '%NO_LOGS%' OR codes LIKE '%IAM_%' OR codes LIKE '%BLIND_DATA_EVENTS%'
             THEN concat('rolecall report coverage --account ', commands.account_id)
@@ -474,7 +240,7 @@ SELECT
     END AS next_command,
     CASE
         WHEN verdict = 'RETIRE_NOW' THEN 'none: a deleted key does not come back'
-        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Active')
+        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Active', in_account)
         ELSE 'nothing to take back: nothing is changed'
     END AS undo,
     snapshot_time AS inventory_time,
@@ -495,11 +261,16 @@ SELECT
             WHEN codes LIKE 'INACTIVE%' THEN 'it is inactive; that no call was seen since proves nothing'
             WHEN codes LIKE 'NEVER_USED%' THEN concat('never used, neither by IAM nor in the logs, in ', age_days, ' days')
             WHEN codes LIKE 'YOUNG%' THEN concat('never used, but made only ', age_days, ' days ago')
-            WHEN in_use THEN concat('used ', days_between(last_used, $as_of), ' days ago by ', callers, ' callers in the window')
+            WHEN in_use THEN concat(
+                'used ', days_between(last_used, $as_of), ' days ago by ', callers,
+                CASE WHEN callers = 1 THEN ' caller' ELSE ' callers' END, ' in the window'
+            )
             WHEN last_used IS NOT NULL THEN concat('not used for ', days_between(last_used, $as_of), ' days')
         END,
         CASE WHEN codes LIKE '%ROOT_KEY%' THEN 'it is a key of root, which no role replaces: stop using it' END,
         CASE WHEN codes LIKE '%USED_BEFORE_DEACTIVATION%' THEN 'it was in use when it was deactivated: somebody may miss it' END,
+        CASE WHEN codes LIKE '%NO_LOGS_BEFORE_DEACTIVATION%'
+            THEN 'no logs are held from before it was deactivated' END,
         CASE WHEN codes LIKE '%DEACTIVATION_TIME_UNKNOWN%' THEN 'since when it is inactive is not known' END,
         CASE
             WHEN codes LIKE '%INVENTORY_LATER_THAN_AS_OF%' THEN 'the inventory was taken later than as_of'
@@ -512,25 +283,40 @@ SELECT
         CASE WHEN codes LIKE '%IAM_ONLY%' OR codes LIKE '%IAM_LATER_THAN_CLOUDTRAIL%'
             THEN concat('IAM saw a later use (', iam_last_used_service, ') than the logs, so that not all callers are known') END,
         CASE WHEN codes LIKE '%BLIND_DATA_EVENTS%'
-            THEN concat('the trails record no data events of ', iam_last_used_service, ': who calls it is not in the logs') END,
+            THEN concat(
+                CASE WHEN trail_is_known THEN 'the trails record no' ELSE 'no trail is known that records' END,
+                ' data events of ', iam_last_used_service, ': who calls it is not in the logs'
+            ) END,
         CASE WHEN codes LIKE '%USER_ONLY_CALL%' THEN 'it asks for tokens that roles are not given (GetSessionToken, GetFederationToken)' END,
-        CASE WHEN codes LIKE '%UNCLASSIFIED_CALLER%' THEN concat(callers_unclassified, ' callers are of no kind that a role is known to replace') END,
+        CASE WHEN codes LIKE '%UNCLASSIFIED_CALLER%' THEN concat(
+            callers_unclassified,
+            CASE WHEN callers_unclassified = 1 THEN ' caller is' ELSE ' callers are' END,
+            ' of no kind that a role is known to replace'
+        ) END,
         CASE
-            WHEN codes LIKE '%HALF_MIGRATED%' THEN concat(callers_ready, ' of ', callers, ' callers use a role already, and ',
-                array_length(callers_left), ' still use the key: ', array_to_string(callers_left, ', '))
+            WHEN codes LIKE '%HALF_MIGRATED%' THEN concat(
+                callers_ready, ' of ', callers, CASE WHEN callers = 1 THEN ' caller uses' ELSE ' callers use' END,
+                ' a role already, and ', array_length(callers_left),
+                ' still used the key in the last ', $soak_days, ' days: ', array_to_string(callers_left, ', ')
+            )
             WHEN codes LIKE '%NOT_PROVEN%' THEN concat('none of its callers was seen using a role instead: ', array_to_string(callers_left, ', '))
             WHEN codes LIKE '%CALLERS_MOVED%' THEN concat('no caller used it in the last ', $soak_days, ' days')
+            WHEN codes LIKE '%CALLERS_SILENT%'
+                THEN concat('no caller used it in the last ', $soak_days, ' days, nor was one seen using a role instead')
+        END,
+        CASE
+            WHEN codes LIKE '%ROLE_TAKEN_WITH_KEY%' THEN 'the role is taken with the key: its callers need another way into it'
+            WHEN codes LIKE '%ROLE_THERE_BEFORE%' THEN 'the role was in use from there all along, perhaps by another job: ask'
         END,
         CASE WHEN live_until IS NOT NULL THEN concat('sessions that go back to it live until ', to_char(live_until, '%Y-%m-%dT%H:%M:%SZ'), ', even if it is deactivated') END,
         CASE
             WHEN coverage = 0 THEN 'the window has no logs of this account'
-            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 100), ' % of the window')
+            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 1000) / 10, ' % of the window')
         END
     ) AS reasons,
     coverage,
     array_distinct(string_to_array(concat_ws(',', first_event_id, last_event_id, unmatched_event_id, change_event_id), ','))
         AS evidence_event_ids
 FROM commands
-LEFT JOIN role_actions ON commands.best_role = role_actions.role_arn
 WHERE $role IS NULL OR role_is(arn_account(best_role), arn_name(best_role), $role)
 ORDER BY account_id, user_name, slot, access_key_id

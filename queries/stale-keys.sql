@@ -185,12 +185,13 @@ SELECT
         END,
         CASE WHEN codes LIKE '%BLIND_DATA_EVENTS%'
             THEN concat(
-                'the trails record no data events of ', CASE WHEN iam_service_is_data THEN iam_last_used_service ELSE 's3' END,
+                CASE WHEN trail_is_known THEN 'the trails record no' ELSE 'no trail is known that records' END,
+                ' data events of ', CASE WHEN iam_service_is_data THEN iam_last_used_service ELSE 's3' END,
                 ': such use is not in the logs'
             ) END,
         CASE
             WHEN coverage = 0 THEN 'the window has no logs of this account'
-            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 100), ' % of the window')
+            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 1000) / 10, ' % of the window')
         END
     ) AS reasons,
     coverage,

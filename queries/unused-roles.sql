@@ -376,11 +376,13 @@ SELECT
     instance_profiles,
     attachments,
     CASE
-        WHEN state = 'SLR' THEN concat('aws iam delete-service-linked-role --role-name ', role, ' (once its service''s resources are gone)')
+        WHEN state = 'SLR' THEN concat(
+            'aws iam delete-service-linked-role --role-name ', role, '  # in account ', account_id, ', once its service''s resources are gone'
+        )
         WHEN state = 'SSO_RESERVED' THEN 'take the permission set''s assignments to this account away in Identity Center; IAM cannot delete it'
         WHEN state IN ('UNUSED', 'NEVER_USED_OLD') THEN concat(
             'keep its trust policy, replace it by one that denies everybody, and wait; then take it out of its instance profiles, ',
-            'detach and delete its policies, and aws iam delete-role --role-name ', role
+            'detach and delete its policies, and aws iam delete-role --role-name ', role, '  # in account ', account_id
         )
     END AS delete_method,
     inventory_time,
@@ -421,7 +423,7 @@ SELECT
         CASE WHEN state IN ('UNUSED', 'NEVER_USED_OLD') THEN 'functions, tasks and stacks that name it were not looked for' END,
         CASE
             WHEN coverage = 0 THEN 'the window has no logs of this account'
-            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 100), ' % of the window')
+            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 1000) / 10, ' % of the window')
         END
     ) AS reasons,
     coverage,

@@ -295,7 +295,7 @@ SELECT
         CASE WHEN codes LIKE '%KEYS_UNKNOWN%' THEN 'the last use of its keys was not read' END,
         CASE
             WHEN coverage = 0 THEN 'the window has no logs of this account'
-            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 100), ' % of the window')
+            WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 1000) / 10, ' % of the window')
         END
     ) AS reasons,
     coverage,

@@ -21,7 +21,7 @@ data_services AS (
     ) AS services
 ),
 trails_then AS (
-    SELECT trail_arn, organization, unnest(data_event_types) AS data_event_type
+    SELECT trail_arn, CASE WHEN organization THEN NULL ELSE arn_account(trail_arn) END AS account_id, data_event_types
     FROM (
         SELECT *, row_number() OVER (PARTITION BY trail_arn ORDER BY snapshot_time DESC) AS place
         FROM trails
@@ -29,9 +29,13 @@ trails_then AS (
     ) AS looks
     WHERE place = 1 AND logging
 ),
--- account_id is null where an organisation's trail records the type for every account.
-data_recorded AS (
-    SELECT DISTINCT CASE WHEN organization THEN NULL ELSE arn_account(trail_arn) END AS account_id, service
+-- account_id is null where a trail is of the organisation, and so of every account.
+trails_known AS (
+    SELECT DISTINCT account_id
     FROM trails_then
-    JOIN data_services ON trails_then.data_event_type = data_services.data_event_type
+),
+data_recorded AS (
+    SELECT DISTINCT account_id, service
+    FROM (SELECT account_id, unnest(data_event_types) AS data_event_type FROM trails_then) AS recorded
+    JOIN data_services ON recorded.data_event_type = data_services.data_event_type
 )

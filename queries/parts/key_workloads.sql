@@ -2,6 +2,8 @@
 -- comment: key_callers has one row per key, way of use, source, program and host; key_actions the kinds of call of each.
 --   via is key for records signed with the key itself, session for those of sessions that it opened. Each is a pass of its own
 --   over activity, since days and calls together would be as many groups as there are rows.
+--   A caller is a program at an address, for a resource where the records name one, however it uses the key. What a service
+--   calls for a caller follows from what the caller asked it, and is no caller of its own: there caller is null.
 -- with: key_children
 
 key_records AS (
@@ -41,6 +43,15 @@ key_callers AS (
         source,
         agent,
         in_scope_of,
+        CASE
+            WHEN source LIKE '%.amazonaws.com' OR source LIKE 'AWS Internal%' THEN NULL
+            ELSE concat(
+                coalesce(agent, 'unknown program'),
+                ' from ',
+                coalesce(source, 'unknown source'),
+                CASE WHEN in_scope_of <> '' THEN concat(' for ', in_scope_of) ELSE '' END
+            )
+        END AS caller,
         min(user_agent) AS first_agent,
         max(user_agent) AS last_agent,
         count(DISTINCT event_date) AS days_active,

@@ -238,7 +238,8 @@ keys AS (
             false
         ) AS cloudtrail_is_later,
         data_services.service IS NOT NULL AS iam_service_is_data,
-        for_account.service IS NOT NULL OR for_all.service IS NOT NULL AS data_events_recorded
+        for_account.service IS NOT NULL OR for_all.service IS NOT NULL AS data_events_recorded,
+        account_trails.account_id IS NOT NULL OR organization_trails.known IS NOT NULL AS trail_is_known
     FROM key_and_unlisted_rows AS key_rows
     LEFT JOIN key_snapshots ON key_rows.account_id = key_snapshots.account_id
     LEFT JOIN held ON key_rows.account_id = held.account_id
@@ -251,4 +252,6 @@ keys AS (
     LEFT JOIN data_recorded AS for_all
         ON for_all.account_id IS NULL
         AND coalesce(data_services.service, 's3') = for_all.service
+    LEFT JOIN trails_known AS account_trails ON key_rows.account_id = account_trails.account_id
+    LEFT JOIN (SELECT DISTINCT true AS known FROM trails_known WHERE account_id IS NULL) AS organization_trails ON true
 )

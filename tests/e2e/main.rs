@@ -4,9 +4,9 @@
 //! any instant, two of them at once, other programs that read the tables. Every test has a fresh folder
 //! and a fresh bucket of its own, and may run beside any other.
 //!
-//! Three things may be absent, and the tests that need them say so on standard error and pass: published
+//! Four things may be absent, and the tests that need them say so on standard error and pass: published
 //! records (`ROLECALL_CORPUS`, or `../shared/corpus` beside the repository), an account without privileges
-//! where the tests run as root, and Terraform with its AWS provider (`ROLECALL_TERRAFORM_PROVIDERS`, or
+//! where the tests run as root, `jq` for the guide, and Terraform with its AWS provider (`ROLECALL_TERRAFORM_PROVIDERS`, or
 //! `/opt/tf-plugins`). Python tools are installed under `target/` by the tests
 //! themselves, from the pinned lists in `tests/tools`.
 
@@ -34,6 +34,8 @@ mod crash;
 mod deploy;
 /// What `doctor` finds wrong, and whether doing as it says mends it.
 mod doctor;
+/// The guide's commands, and the answers that it promises.
+mod guide;
 /// What `inventory` reads of accounts, from files and from AWS.
 mod inventory;
 /// Other programs that read the tables.

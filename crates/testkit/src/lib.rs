@@ -18,6 +18,7 @@ mod digests;
 mod files;
 pub mod inventory;
 mod json;
+pub mod migration;
 mod model;
 mod noise;
 mod record;

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dice::Dice;
+use crate::migration::Move;
 use crate::time::{DAY, Micros};
 use crate::truth::Act;
 
@@ -54,6 +55,7 @@ pub(crate) struct KeyInfo {
     /// The service of that use, where it matters.
     pub(crate) used_service: Option<&'static str>,
     pub(crate) deleted: Option<Micros>,
+    pub(crate) switched_off: Option<RecIx>,
 }
 
 pub(crate) struct RoleInfo {
@@ -226,6 +228,8 @@ pub(crate) struct Emitted {
     pub(crate) label: Option<String>,
     pub(crate) signer: Signer,
     pub(crate) signing_key: Option<String>,
+    /// Program and address of whoever called; `None` where a service passed the call on.
+    pub(crate) caller: Option<String>,
     pub(crate) failed: bool,
     pub(crate) read_only: bool,
     /// Unique id and role or user ARN that the record shows together.
@@ -277,6 +281,7 @@ pub(crate) struct World {
     pub(crate) acts: Vec<ActIntent>,
     pub(crate) records: Vec<Emitted>,
     pub(crate) blackouts: Vec<Blackout>,
+    pub(crate) moves: Vec<Move>,
     pub(crate) scenes: BTreeMap<&'static str, Scene>,
     scene: Option<&'static str>,
 }
@@ -320,6 +325,7 @@ impl World {
             acts: Vec::new(),
             records: Vec::new(),
             blackouts: Vec::new(),
+            moves: Vec::new(),
             scenes: BTreeMap::new(),
             scene: None,
         }
@@ -368,6 +374,7 @@ impl World {
             used_before: None,
             used_service: None,
             deleted: None,
+            switched_off: None,
         });
         let key = KeyIx(self.keys.len() - 1);
         self.show_key(key);

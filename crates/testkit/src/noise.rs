@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use crate::apis::{Api, CHANGES, LOOKS};
 use crate::dice::{Dice, mix, uuid};
+use crate::migration;
 use crate::model::{AccountIx, Caller, EUROPE, GLOBAL, KeyIx, SessIx, Signer, World};
 use crate::record::{CLI, PYTHON, TERRAFORM};
 use crate::stories::Crew;
@@ -41,6 +42,14 @@ pub(crate) struct Noise {
 }
 
 impl Noise {
+    /// Program and address, where a key's owner called.
+    pub(crate) fn caller(&self) -> Option<String> {
+        matches!(self.actor, Actor::Key(_)).then(|| {
+            let (ip, agent) = source(self);
+            migration::name(&ip, agent)
+        })
+    }
+
     pub(crate) fn signer(&self) -> Signer {
         match self.actor {
             Actor::Key(key) => Signer::Key(key),

@@ -3,6 +3,7 @@
 //! Member order and optional members follow real records; values are invented.
 
 use crate::json::{Obj, array};
+use crate::migration;
 use crate::model::{
     AccountIx, Caller, Class, Emitted, GLOBAL, KeyIx, RecIx, SessIx, SessionKind, Signer, World,
 };
@@ -137,6 +138,7 @@ impl World {
             label,
             signer: call.identity.signer,
             signing_key: call.identity.key,
+            caller: call.host.as_ref().map(|_| migration::name(&call.ip, &call.agent)),
             failed: call.error.is_some(),
             read_only: call.read_only,
             shows,

@@ -6,6 +6,7 @@ use crate::deliver::{Item, Plan, Planned, Trail, root};
 use crate::delivered::Delivered;
 use crate::files::not_log_files;
 use crate::inventory::gather;
+use crate::migration::Seen;
 use crate::model::{Class, Emitted, KeyIx, RecIx, SessIx, Signer, View, World};
 use crate::noise::Noise;
 use crate::resolve;
@@ -56,6 +57,7 @@ pub(crate) struct Tally {
     pub(crate) sessions: HashMap<SessIx, Uses>,
     pub(crate) keys: HashMap<KeyIx, Uses>,
     second_trail_noise: u64,
+    seen: Seen,
 }
 
 impl Tally {
@@ -76,7 +78,7 @@ impl Tally {
                 Item::Story(record) => {
                     let placement = (index, position, planned.trail);
                     self.placements.entry(*record).or_default().push(placement);
-                    self.story(&world.records[record.0], &mut file);
+                    self.story(world, &world.records[record.0], &mut file);
                 }
                 Item::Noise(noise) => {
                     self.noise(world, noise);
@@ -97,7 +99,7 @@ impl Tally {
         self.files.push(file);
     }
 
-    fn story(&mut self, record: &Emitted, file: &mut LogFileTruth) {
+    fn story(&mut self, world: &World, record: &Emitted, file: &mut LogFileTruth) {
         match record.class {
             Class::Rejected => {
                 file.rejected += 1;
@@ -111,6 +113,10 @@ impl Tally {
             *self.totals.credential_events_by_name.entry(label.clone()).or_default() += 1;
         }
         widen(&mut file.first_event_time, &mut file.last_event_time, record.at);
+        let for_tokens = record.label.as_ref().is_some_and(|label| {
+            label.starts_with("sts:GetSessionToken") || label.starts_with("sts:GetFederationToken")
+        });
+        self.seen.add(world, record.signer, record.at, record.caller.as_deref(), for_tokens);
         self.used(record.signer, record.signing_key.as_deref(), record.at, record.failed);
     }
 
@@ -120,6 +126,10 @@ impl Tally {
             Signer::ByKey(session) => Some(world.sessions[session.0].used_key.as_str()),
             Signer::BySession(_) | Signer::Nobody => None,
         };
+        if key.is_some() {
+            let caller = noise.caller();
+            self.seen.add(world, noise.signer(), noise.at, caller.as_deref(), false);
+        }
         self.used(noise.signer(), key, noise.at, noise.failed);
     }
 
@@ -175,6 +185,10 @@ pub(crate) fn truth(world: &World, plan: &Plan) -> Truth {
     let duplicates = duplicates(world, &tally);
     let keys = keys(world, &tally);
     let coverage = coverage(&tally.files);
+    let seen = std::mem::take(&mut tally.seen);
+    let key_uses = seen.uses(world, |record| {
+        tally.placements.contains_key(&record).then(|| world.records[record.0].at)
+    });
     let inventory = gather::inventory(
         world,
         |key| tally.keys.get(&key).and_then(|uses| uses.last),
@@ -193,6 +207,7 @@ pub(crate) fn truth(world: &World, plan: &Plan) -> Truth {
         acts,
         sessions,
         keys,
+        key_uses,
         coverage,
         duplicates,
         scenarios,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::Inventory;
+use crate::migration::KeyUse;
 use crate::time::Micros;
 
 /// Everything that is true of one generated organisation, for the accounts whose logs are delivered.
@@ -30,6 +31,8 @@ pub struct Truth {
     pub denied: Vec<Act>,
     /// Long-term access keys: every one that exists or was seen.
     pub keys: Vec<KeyTruth>,
+    /// Who uses each key, and what is to become of it.
+    pub key_uses: Vec<KeyUse>,
     /// Log files and records by account, region and day of delivery.
     pub coverage: Vec<Coverage>,
     /// Records that were delivered more than once.

@@ -40,6 +40,34 @@ fn every_state_of_a_key_and_of_a_role_is_told() {
 }
 
 #[test]
+fn every_way_out_of_a_key_is_told() {
+    let organization = Organization::generate(&Spec { days: 4, ..Spec::small(5) });
+    let truth = organization.truth();
+    let verdicts = truth.key_migrations(DAYS, 2);
+    let of_story = |story: &str| {
+        let key = &truth.scenarios[story].keys[0];
+        let found = verdicts.iter().find(|verdict| verdict.access_key_id == *key).unwrap();
+        let role = found.replacement.as_deref().map(|arn| arn.rsplit('/').next().unwrap_or(arn));
+        format!("{} {} left {}", found.verdict, role.unwrap_or("-"), found.callers_left.join(", "))
+    };
+    for (story, expected) in [
+        ("ci_key_to_oidc", "MIGRATE github-release left "),
+        ("key_half_migrated", "MIGRATE github-build left terraform from 203.0.113.142"),
+        ("key_role_unproven", "MIGRATE create left terraform from 203.0.113.143"),
+        ("key_off_in_use", "RETIRE_AFTER_SOAK - left "),
+        ("key_off_idle", "RETIRE_NOW - left "),
+        ("key_off_lately", "RETIRE_AFTER_SOAK - left "),
+        ("key_of_a_vendor", "BLOCKED - left boto3 from 192.0.2.210"),
+        ("key_busy", "BLOCKED - left boto3 from 203.0.113.60"),
+        ("key_data_events_only", "UNKNOWN - left "),
+        ("key_young", "UNKNOWN - left "),
+        ("key_idle", "RETIRE_AFTER_SOAK - left "),
+    ] {
+        assert_eq!(of_story(story), expected, "{story}");
+    }
+}
+
+#[test]
 fn the_files_hold_what_iam_lists() {
     let organization = Organization::generate(&Spec::small(3));
     let inventory = &organization.truth().inventory;

@@ -22,6 +22,8 @@ use crate::term::{self, Ink, Screen};
 const MAX_CELL_LINES: usize = 6;
 /// Narrower than this no column is made by wrapping.
 const MIN_WRAPPED: usize = 18;
+/// With fewer of the columns to look at first, a row says too little to be worth a table.
+const LEAST_COLUMNS: usize = 4;
 /// Without a screen, a column wider than this would pad every row to its width.
 const MAX_UNWRAPPED: usize = 2_000;
 /// Text held before a chunk is written, whatever its number of rows.
@@ -84,15 +86,23 @@ impl<W: Write> Table<W> {
         let all: Vec<usize> = (0..self.columns.len()).collect();
         if let Some(widths) = self.fit(&rows, &all) {
             self.write_columns(&rows, &all, &widths)?;
-        } else if let Some(widths) = self.fit(&rows, &self.first).filter(|some| !some.is_empty()) {
-            self.hidden = all.len() - self.first.len();
-            let first = self.first.clone();
+        } else if let Some((first, widths)) = self.fit_some(&rows) {
+            self.hidden = all.len() - first.len();
             self.write_columns(&rows, &first, &widths)?;
         } else {
             self.write_records(&rows)?;
         }
         self.written += rows.len();
         Ok(())
+    }
+
+    /// As many of the columns to look at first as there is room for, from the left, and their widths.
+    fn fit_some(&self, rows: &[Vec<String>]) -> Option<(Vec<usize>, Vec<usize>)> {
+        let least = self.first.len().clamp(1, LEAST_COLUMNS);
+        (least..=self.first.len()).rev().find_map(|count| {
+            let columns = &self.first[..count];
+            self.fit(rows, columns).map(|widths| (columns.to_vec(), widths))
+        })
     }
 
     /// The width of each of `columns`, or nothing when the rows are better shown otherwise.

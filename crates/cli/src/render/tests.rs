@@ -373,6 +373,20 @@ fn a_screen_without_room_for_all_columns_shows_the_first_to_look_at() {
     assert!(piped.contains("tags") && !piped.contains("more column"), "{piped}");
 }
 
+/// Of many columns to look at first, as many as there is room for, but not too few.
+#[test]
+fn the_last_of_the_first_columns_gives_way() {
+    let columns = ["role", "change", "mfa", "calls", "event_time", "services"];
+    let heading =
+        Heading { screen_columns: columns.map(str::to_owned).to_vec(), ..Heading::default() };
+    let shown = |width| render_with(&on_terminal(Format::Table, width), &heading, &every_kind());
+    let narrow = shown(45);
+    let first = narrow.lines().next().unwrap();
+    assert_eq!(first.split_whitespace().collect::<Vec<_>>(), columns[..4]);
+    assert!(narrow.contains("3 more columns have no room here"), "{narrow}");
+    assert!(shown(25).contains("── 1 ──"));
+}
+
 #[test]
 fn a_huge_cell_in_a_file_pads_nothing_and_loses_nothing() {
     let huge = "x".repeat(70_000);

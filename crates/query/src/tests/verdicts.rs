@@ -2,6 +2,8 @@
 //!
 //! Every case has an account of its own, so that all of one report's cases lie in one lake and one run answers them.
 
+mod decision_table;
+mod key_candidates;
 mod key_footprint;
 mod key_migration;
 mod owners;
@@ -47,13 +49,18 @@ impl Case {
     }
 
     /// A snapshot of the account was taken `days` ago, and holds `parts`.
-    fn snapshot(mut self, days: i64, parts: &[&str]) -> Self {
+    fn snapshot(self, days: i64, parts: &[&str]) -> Self {
+        self.snapshot_asked(days, days, parts)
+    }
+
+    /// The same, and IAM was asked about last uses `asked` days ago.
+    fn snapshot_asked(mut self, days: i64, asked: i64, parts: &[&str]) -> Self {
         self.snapshot = Some(days);
         let row = self
             .row()
             .text("source", "files")
             .list("parts", parts)
-            .number("last_used_as_of", at(&ago(days)));
+            .number("last_used_as_of", at(&ago(asked)));
         self.add("iam_snapshots", row)
     }
 
@@ -114,6 +121,18 @@ impl Case {
             .text("recipient_account_id", self.account.clone())
             .text("user_name", user)
             .text("sample_event_id", format!("{key}-{days}"))
+    }
+
+    /// A trail of the account was seen two days ago, and records these data events.
+    fn trail(self, data_event_types: &[&str]) -> Self {
+        let row = Row::default()
+            .text("trail_arn", format!("arn:aws:cloudtrail:eu-west-1:{}:trail/t", self.account))
+            .number("snapshot_time", at(&ago(2)))
+            .number("snapshot_date", at(&ago(2)) / DAY)
+            .flag("organization", false)
+            .flag("logging", true)
+            .list("data_event_types", data_event_types);
+        self.add("trails", row)
     }
 
     /// A change of a key, `days` ago.

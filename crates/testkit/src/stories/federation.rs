@@ -31,6 +31,12 @@ fn web(world: &World, host: &str, audience: &str, subject: &str) -> Caller {
     }
 }
 
+/// A job in GitHub Actions, and the trust policy of a role for it alone.
+pub(super) fn github_job(world: &World, subject: &str) -> (Caller, String) {
+    let trusted = trust::oidc(&provider(world, GITHUB_HOST), GITHUB_HOST, subject);
+    (web(world, GITHUB_HOST, "sts.amazonaws.com", subject), trusted)
+}
+
 /// What newer records say about how the provider's certificate was checked.
 fn verified() -> String {
     let request = Obj::new().str("awsServingRegion", GLOBAL).str("endpointType", "global").end();
@@ -150,4 +156,5 @@ fn migration(world: &mut World) {
             world.spend(session, (at + MINUTE, 9 * MINUTE), 5, &CHANGES, place);
         }
     }
+    world.moves(key, place, Some(role));
 }

@@ -9,6 +9,7 @@ mod changes;
 mod federation;
 mod idle;
 mod keys;
+mod moving;
 mod odd;
 mod people;
 mod trails;
@@ -78,6 +79,7 @@ pub(crate) fn tell(world: &mut World) -> Crew {
     let crew = workloads::crew(world);
     keys::untraced(world);
     idle::tell(world);
+    moving::tell(world);
     world.off_scene();
     crew
 }

@@ -212,6 +212,7 @@ fn no_record(body: String, at: Micros) -> Emitted {
         label: None,
         signer: Signer::Nobody,
         signing_key: None,
+        caller: None,
         failed: false,
         read_only: false,
         shows: Vec::new(),

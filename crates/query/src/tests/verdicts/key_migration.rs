@@ -4,21 +4,26 @@ use super::super::lake::{Row, TestLake, at, event, used};
 use super::super::reporting::run;
 use super::{Case, WINDOW, account, ago, by_iam, key_id, lake};
 
-const KEYS: &[&str] = &["users", "access_keys", "access_key_last_used"];
-const AS_OF: (&str, &str) = ("as_of", "2026-07-01T00:00:00Z");
+pub(super) const KEYS: &[&str] = &["users", "access_keys", "access_key_last_used"];
+pub(super) const AS_OF: (&str, &str) = ("as_of", "2026-07-01T00:00:00Z");
 const TERRAFORM: &str = "APN/1.0 HashiCorp/1.0 Terraform/1.9.0";
 
-fn known(name: &str) -> Case {
+pub(super) fn known(name: &str) -> Case {
     Case::new(name).snapshot(1, KEYS).logs(WINDOW)
 }
 
-fn with_key(case: Case, name: &str, change: impl FnOnce(Row) -> Row) -> Case {
+pub(super) fn with_key(case: Case, name: &str, change: impl FnOnce(Row) -> Row) -> Case {
     let row = change(case.key("ci", &key_id(name), 400));
     case.add("iam_access_keys", row)
 }
 
 /// A call with the case's key by Terraform from an address, on each of these days ago.
-fn calls(case: Case, name: &str, source: &str, days: impl IntoIterator<Item = i64>) -> Case {
+pub(super) fn calls(
+    case: Case,
+    name: &str,
+    source: &str,
+    days: impl IntoIterator<Item = i64>,
+) -> Case {
     let call = |case: &Case, day: i64| {
         case.signed("ci", &key_id(name), day)
             .text("user_agent", TERRAFORM)
@@ -132,6 +137,50 @@ fn inactive() -> Vec<Expected> {
                 by_iam(key.text("status", "Inactive"), 300, "ec2")
             }),
             "RETIRE_AFTER_SOAK |  | [INACTIVE, DEACTIVATION_TIME_UNKNOWN]",
+        ),
+        // What came before the deactivation is not in the logs: IAM's word alone deletes nothing.
+        (
+            "off before the logs begin",
+            {
+                let name = "off before the logs begin";
+                let case = Case::new(name).snapshot(1, KEYS).logs(10);
+                let case =
+                    with_key(case, name, |key| by_iam(key.text("status", "Inactive"), 300, "ec2"));
+                deactivated(case, name, 20)
+            },
+            "RETIRE_AFTER_SOAK |  | [INACTIVE, NO_LOGS_BEFORE_DEACTIVATION, PARTIAL_LOGS]",
+        ),
+        (
+            "off without logs",
+            {
+                let name = "off without logs";
+                let case = Case::new(name).snapshot(1, KEYS);
+                let case =
+                    with_key(case, name, |key| by_iam(key.text("status", "Inactive"), 300, "ec2"));
+                deactivated(case, name, 20)
+            },
+            "RETIRE_AFTER_SOAK |  | [INACTIVE, NO_LOGS_BEFORE_DEACTIVATION, NO_LOGS]",
+        ),
+        // Never used, and switched off long ago.
+        (
+            "off and never used",
+            {
+                let name = "off and never used";
+                let case = with_key(known(name), name, |key| key.text("status", "Inactive"));
+                deactivated(case, name, 30)
+            },
+            "RETIRE_NOW |  | [INACTIVE_AND_UNUSED_BEFORE]",
+        ),
+        (
+            "off by an old inventory",
+            {
+                let name = "off by an old inventory";
+                let case = Case::new(name).snapshot(8, KEYS).logs(WINDOW);
+                let case =
+                    with_key(case, name, |key| by_iam(key.text("status", "Inactive"), 300, "ec2"));
+                deactivated(case, name, 30)
+            },
+            "UNKNOWN |  | [STALE_INVENTORY]",
         ),
         // The credential report's last_rotated is the day of creation here, and the logs show only that.
         (
@@ -286,7 +335,7 @@ async fn the_callers_that_remain_are_named() {
     );
     assert_eq!(
         judge(&case.lake, "replacement replacement_kinds candidate_roles fit").await,
-        format!("{arn} | [github_oidc, oidc] | [{arn} (12 of 14 days)] | 1.0")
+        format!("{arn} | [github_oidc, oidc] | [{arn} (12 of 14 days, took over)] | 1.0")
     );
     let reasons = judge(&case.lake, "reasons").await;
     assert!(reasons.contains("1 of 2 callers use a role already"), "{reasons}");
@@ -329,7 +378,10 @@ async fn a_role_taken_with_the_key_is_no_proof_of_doing_without() {
     let arn = format!("arn:aws:iam::{}:role/ci-deploy", case.account);
     assert_eq!(
         judge(&case.lake, "verdict replacement callers_ready candidate_roles reason_codes").await,
-        format!("MIGRATE | {arn} | 0 | [{arn}] | [IN_USE, NOT_PROVEN]")
+        format!(
+            "MIGRATE | {arn} | 0 | [{arn} (taken with the key)] | \
+             [IN_USE, NOT_PROVEN, ROLE_TAKEN_WITH_KEY]"
+        )
     );
 }
 
@@ -381,8 +433,9 @@ async fn each_verdict_has_its_command_and_the_way_back() {
     assert_eq!(
         judge(&case.lake, "verdict next_command undo").await,
         format!(
-            "RETIRE_AFTER_SOAK | aws iam update-access-key {flags} --status Inactive | \
-             aws iam update-access-key {flags} --status Active"
+            "RETIRE_AFTER_SOAK | aws iam update-access-key {flags} --status Inactive  # in account {id} | \
+             aws iam update-access-key {flags} --status Active  # in account {id}",
+            id = case.account
         )
     );
 }

@@ -159,15 +159,7 @@ fn of_sources() -> Vec<Expected> {
 }
 
 fn recorded() -> Case {
-    let case = one_key("objects recorded", |key| by_iam(key, 3, "s3"), &[]);
-    let trail = Row::default()
-        .text("trail_arn", format!("arn:aws:cloudtrail:eu-west-1:{}:trail/t", case.account))
-        .number("snapshot_time", at(&ago(2)))
-        .number("snapshot_date", at(&ago(2)) / super::DAY)
-        .flag("organization", false)
-        .flag("logging", true)
-        .list("data_event_types", &["AWS::S3::Object"]);
-    case.add("trails", trail)
+    one_key("objects recorded", |key| by_iam(key, 3, "s3"), &[]).trail(&["AWS::S3::Object"])
 }
 
 /// What the inventory holds and lacks.

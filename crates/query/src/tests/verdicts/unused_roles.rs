@@ -305,7 +305,18 @@ async fn the_last_taker_the_trust_and_the_way_to_delete_are_told() {
          [ReadOnlyAccess] | [IDLE_TOO_LONG, TRUSTS_DELETED_PRINCIPAL]"
     );
     let how = run(&lake, "unused-roles", &[AS_OF], "delete_method").await;
-    assert!(how.ends_with("aws iam delete-role --role-name R"), "{how}");
+    let account = account("told");
+    let command = format!("aws iam delete-role --role-name R  # in account {account}");
+    assert!(how.ends_with(&command), "{how}");
     let evidence = run(&lake, "unused-roles", &[AS_OF], "evidence_event_ids").await;
     assert_eq!(evidence, "[b]");
+}
+
+#[tokio::test]
+async fn a_role_is_idle_after_the_threshold_not_on_it() {
+    for (idle, expected) in [(179, "USED"), (180, "USED"), (181, "UNUSED")] {
+        let case = with_role("threshold", |row| last_used(row, idle));
+        let given = [AS_OF, ("threshold_days", "180")];
+        assert_eq!(run(&case.lake, "unused-roles", &given, "state").await, expected, "{idle}");
+    }
 }

@@ -207,3 +207,12 @@ async fn people_who_have_left_are_named() {
          vendor@elsewhere.org | NEVER_USED | "
     );
 }
+
+#[tokio::test]
+async fn a_user_is_idle_after_the_threshold_not_on_it() {
+    for (idle, expected) in [(179, "USED"), (180, "USED"), (181, "UNUSED")] {
+        let case = with_user("threshold", |row| signed_in(row, idle));
+        let given = [("as_of", "2026-07-01T00:00:00Z"), ("threshold_days", "180")];
+        assert_eq!(run(&case.lake, "unused-users", &given, "state").await, expected, "{idle}");
+    }
+}
