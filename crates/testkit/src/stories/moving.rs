@@ -2,7 +2,7 @@
 //! the hands of a vendor.
 
 use super::changes::change;
-use super::{federation, trust};
+use super::federation;
 use crate::apis::{CHANGES, Place};
 use crate::json::Obj;
 use crate::model::{AccountIx, Caller, DEVELOPMENT, EUROPE, KeyIx, PRODUCTION, World};
