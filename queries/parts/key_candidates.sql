@@ -82,7 +82,7 @@ role_use AS (
             AS role_days,
         coalesce(sum(calls_lately) FILTER (WHERE without_key), 0) AS calls_lately,
         coalesce(sum(calls_before) FILTER (WHERE without_key), 0) AS calls_before,
-        array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name))
+        array_agg(DISTINCT concat(event_source, ':', event_name))
             FILTER (WHERE event_source <> 'sts.amazonaws.com' AND NOT refused) AS kinds_made
     FROM role_calls
     GROUP BY 1, 2, 3
@@ -115,21 +115,6 @@ roles_taken AS (
         AND event_time >= $from
         AND event_time < least($to, $as_of)
 ),
-key_kinds AS (
-    SELECT
-        access_key_id,
-        coalesce(source, '') AS source,
-        coalesce(agent_family(user_agent), '') AS agent,
-        bool_or(event_source = 'sts.amazonaws.com' AND event_name IN ('GetFederationToken', 'GetSessionToken')) AS asks_for_tokens,
-        array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name))
-            FILTER (WHERE event_source <> 'sts.amazonaws.com' AND NOT refused) AS kinds
-    FROM (
-        SELECT DISTINCT access_key_id, source, user_agent, event_source, event_name, error_code IS NOT NULL AS refused
-        FROM key_records
-        WHERE $access_key IS NULL OR access_key_id = $access_key
-    ) AS made
-    GROUP BY 1, 2, 3
-),
 workloads AS (
     SELECT
         *,
@@ -143,6 +128,8 @@ workloads AS (
             min(first_used) AS first_used,
             max(last_used) AS last_used,
             sum(calls_off_hours) AS calls_off_hours,
+            bool_or(asks_for_tokens) AS asks_for_tokens,
+            array_distinct(flatten(array_agg(kinds) FILTER (WHERE kinds IS NOT NULL))) AS kinds,
             bool_or(coalesce(concat(first_agent, last_agent) LIKE '%exec-env/AWS_Lambda%' OR in_scope_of LIKE '%:lambda:%', false))
                 AS on_lambda,
             bool_or(concat(first_agent, last_agent) LIKE '%exec-env/AWS_ECS%') AS on_ecs,
@@ -166,17 +153,15 @@ workloads AS (
 compared AS (
     SELECT
         workloads.*,
-        key_kinds.kinds,
-        asks_for_tokens,
         role_use.* EXCEPT (source, agent, kinds_made),
         roles_taken.role_arn IS NOT NULL AS taken_with_key,
         coalesce(of_machines, false) AND of_a_person AS not_for_people,
         way,
         -- Of a caller that does nothing but take roles, whatever the role is seen doing is its work.
         CASE
-            WHEN array_length(key_kinds.kinds) > 0
-                THEN coalesce(array_length(array_intersect(key_kinds.kinds, kinds_made)), 0)
-                    / arrow_cast(array_length(key_kinds.kinds), 'Float64')
+            WHEN array_length(workloads.kinds) > 0
+                THEN coalesce(array_length(array_intersect(workloads.kinds, kinds_made)), 0)
+                    / arrow_cast(array_length(workloads.kinds), 'Float64')
             WHEN roles_taken.role_arn IS NOT NULL THEN 1.0
         END AS fit,
         -- Later by a day, and by a tenth of the time in which either is seen.
@@ -187,10 +172,6 @@ compared AS (
         workloads.last_used < arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
             - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)') AS key_is_quiet
     FROM workloads
-    LEFT JOIN key_kinds
-        ON workloads.access_key_id = key_kinds.access_key_id
-        AND workloads.source = key_kinds.source
-        AND workloads.agent = key_kinds.agent
     LEFT JOIN role_use
         ON workloads.source = role_use.source
         AND workloads.agent = role_use.agent
