@@ -19,32 +19,56 @@ key_places AS (
             OR (credential_kind = 'temporary' AND principal_type IN ('IAMUser', 'FederatedUser', 'Root'))
         )
 ),
-role_days AS (
+-- One pass over activity: its days are lists, since days and kinds together would be as many groups as there are rows.
+role_calls AS (
     SELECT
         source_ip,
         user_agent,
         role_arn,
-        event_date AS day,
-        -- A role that was taken with a key shows nothing of doing without the key.
-        issued_key_id IS NULL AS without_key,
+        event_source,
+        event_name,
+        refused,
+        without_key,
         min(first_time) AS first_time,
         max(last_time) AS last_time,
-        sum(event_count) AS calls
-    -- The few places and sessions of keys on the left: a join holds its left side in memory.
-    FROM from_keys
-    RIGHT JOIN (
-        SELECT source_ip, user_agent, role_arn, event_date, access_key_id, first_time, last_time, event_count
-        FROM key_places
-        RIGHT SEMI JOIN activity ON place = source_ip
-        WHERE principal_type = 'AssumedRole'
-            AND role_arn IS NOT NULL
-            AND last_time >= $from
-            AND first_time < least($to, $as_of)
-    ) AS used
-        ON from_keys.issued_key_id = used.access_key_id
-        AND used.last_time >= from_keys.issued_time
-        AND used.first_time <= from_keys.expires
-    GROUP BY 1, 2, 3, 4, 5
+        array_agg(DISTINCT event_date) AS days,
+        array_agg(DISTINCT event_date) FILTER (WHERE lately) AS days_lately,
+        coalesce(sum(event_count) FILTER (WHERE lately), 0) AS calls_lately,
+        coalesce(sum(event_count) FILTER (WHERE NOT lately), 0) AS calls_before
+    FROM (
+        SELECT
+            used.*,
+            -- A role that was taken with a key shows nothing of doing without the key.
+            issued_key_id IS NULL AS without_key
+        -- The few places and sessions of keys on the left: a join holds its left side in memory.
+        FROM from_keys
+        RIGHT JOIN (
+            SELECT
+                source_ip,
+                user_agent,
+                role_arn,
+                event_source,
+                event_name,
+                error_code IS NOT NULL AS refused,
+                access_key_id,
+                event_date,
+                first_time,
+                last_time,
+                event_count,
+                first_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
+                    - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)') AS lately
+            FROM key_places
+            RIGHT SEMI JOIN activity ON place = source_ip
+            WHERE principal_type = 'AssumedRole'
+                AND role_arn IS NOT NULL
+                AND last_time >= $from
+                AND first_time < least($to, $as_of)
+        ) AS used
+            ON from_keys.issued_key_id = used.access_key_id
+            AND used.last_time >= from_keys.issued_time
+            AND used.first_time <= from_keys.expires
+    ) AS signed
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
 ),
 role_use AS (
     SELECT
@@ -53,36 +77,14 @@ role_use AS (
         role_arn,
         min(first_time) FILTER (WHERE without_key) AS role_first,
         max(last_time) FILTER (WHERE without_key) AS role_last,
-        count(DISTINCT day) FILTER (WHERE without_key) AS days_seen,
-        count(DISTINCT day) FILTER (WHERE without_key AND lately) AS role_days,
-        coalesce(sum(calls) FILTER (WHERE without_key AND lately), 0) AS calls_lately,
-        coalesce(sum(calls) FILTER (WHERE without_key AND NOT lately), 0) AS calls_before
-    FROM (
-        SELECT
-            *,
-            first_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
-                - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)') AS lately
-        FROM role_days
-    ) AS days
-    GROUP BY 1, 2, 3
-),
-role_kinds AS (
-    SELECT
-        source_ip AS source,
-        coalesce(agent_family(user_agent), '') AS agent,
-        role_arn,
-        array_agg(concat(split_part(event_source, '.', 1), ':', event_name)) AS kinds_made
-    FROM (
-        SELECT DISTINCT source_ip, user_agent, role_arn, event_source, event_name
-        FROM key_places
-        RIGHT SEMI JOIN activity ON place = source_ip
-        WHERE principal_type = 'AssumedRole'
-            AND role_arn IS NOT NULL
-            AND error_code IS NULL
-            AND event_source <> 'sts.amazonaws.com'
-            AND last_time >= $from
-            AND first_time < least($to, $as_of)
-    ) AS made
+        coalesce(array_length(array_distinct(flatten(array_agg(days) FILTER (WHERE without_key)))), 0) AS days_seen,
+        coalesce(array_length(array_distinct(flatten(array_agg(days_lately) FILTER (WHERE without_key AND days_lately IS NOT NULL)))), 0)
+            AS role_days,
+        coalesce(sum(calls_lately) FILTER (WHERE without_key), 0) AS calls_lately,
+        coalesce(sum(calls_before) FILTER (WHERE without_key), 0) AS calls_before,
+        array_agg(DISTINCT concat(event_source, ':', event_name))
+            FILTER (WHERE event_source <> 'sts.amazonaws.com' AND NOT refused) AS kinds_made
+    FROM role_calls
     GROUP BY 1, 2, 3
 ),
 -- How each role is taken. A role of machines is one that services take, and otherwise only roles.
@@ -113,21 +115,6 @@ roles_taken AS (
         AND event_time >= $from
         AND event_time < least($to, $as_of)
 ),
-key_kinds AS (
-    SELECT
-        access_key_id,
-        coalesce(source, '') AS source,
-        coalesce(agent_family(user_agent), '') AS agent,
-        bool_or(event_source = 'sts.amazonaws.com' AND event_name IN ('GetFederationToken', 'GetSessionToken')) AS asks_for_tokens,
-        array_agg(DISTINCT concat(split_part(event_source, '.', 1), ':', event_name))
-            FILTER (WHERE event_source <> 'sts.amazonaws.com' AND NOT refused) AS kinds
-    FROM (
-        SELECT DISTINCT access_key_id, source, user_agent, event_source, event_name, error_code IS NOT NULL AS refused
-        FROM key_records
-        WHERE $access_key IS NULL OR access_key_id = $access_key
-    ) AS made
-    GROUP BY 1, 2, 3
-),
 workloads AS (
     SELECT
         *,
@@ -141,6 +128,8 @@ workloads AS (
             min(first_used) AS first_used,
             max(last_used) AS last_used,
             sum(calls_off_hours) AS calls_off_hours,
+            bool_or(asks_for_tokens) AS asks_for_tokens,
+            array_distinct(flatten(array_agg(kinds) FILTER (WHERE kinds IS NOT NULL))) AS kinds,
             bool_or(coalesce(concat(first_agent, last_agent) LIKE '%exec-env/AWS_Lambda%' OR in_scope_of LIKE '%:lambda:%', false))
                 AS on_lambda,
             bool_or(concat(first_agent, last_agent) LIKE '%exec-env/AWS_ECS%') AS on_ecs,
@@ -164,17 +153,15 @@ workloads AS (
 compared AS (
     SELECT
         workloads.*,
-        key_kinds.kinds,
-        asks_for_tokens,
-        role_use.* EXCEPT (source, agent),
+        role_use.* EXCEPT (source, agent, kinds_made),
         roles_taken.role_arn IS NOT NULL AS taken_with_key,
         coalesce(of_machines, false) AND of_a_person AS not_for_people,
         way,
         -- Of a caller that does nothing but take roles, whatever the role is seen doing is its work.
         CASE
-            WHEN array_length(key_kinds.kinds) > 0
-                THEN coalesce(array_length(array_intersect(key_kinds.kinds, kinds_made)), 0)
-                    / arrow_cast(array_length(key_kinds.kinds), 'Float64')
+            WHEN array_length(workloads.kinds) > 0
+                THEN coalesce(array_length(array_intersect(workloads.kinds, kinds_made)), 0)
+                    / arrow_cast(array_length(workloads.kinds), 'Float64')
             WHEN roles_taken.role_arn IS NOT NULL THEN 1.0
         END AS fit,
         -- Later by a day, and by a tenth of the time in which either is seen.
@@ -185,18 +172,10 @@ compared AS (
         workloads.last_used < arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
             - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)') AS key_is_quiet
     FROM workloads
-    LEFT JOIN key_kinds
-        ON workloads.access_key_id = key_kinds.access_key_id
-        AND workloads.source = key_kinds.source
-        AND workloads.agent = key_kinds.agent
     LEFT JOIN role_use
         ON workloads.source = role_use.source
         AND workloads.agent = role_use.agent
         AND workloads.agent <> ''
-    LEFT JOIN role_kinds
-        ON role_use.source = role_kinds.source
-        AND role_use.agent = role_kinds.agent
-        AND role_use.role_arn = role_kinds.role_arn
     LEFT JOIN roles_taken
         ON workloads.access_key_id = roles_taken.access_key_id
         AND role_use.role_arn = roles_taken.role_arn

@@ -28,15 +28,12 @@ issues AS (
     GROUP BY 1, 2, 3, 4, 5, 6
 ),
 descendants AS (
-    SELECT caller_key_id AS access_key_id, issued_key_id, event_name, role, issued_time, expires, 1 AS depth
+    SELECT issued_key_id, issued_time, expires, 1 AS depth
     FROM issues
     WHERE caller_key_id LIKE 'AKIA%'
     UNION ALL
     SELECT
-        descendants.access_key_id,
         issues.issued_key_id,
-        issues.event_name,
-        issues.role,
         issues.issued_time,
         issues.expires,
         descendants.depth + 1
@@ -45,7 +42,35 @@ descendants AS (
         ON descendants.issued_key_id = issues.caller_key_id
         AND issues.issued_time >= descendants.issued_time
         AND issues.issued_time <= descendants.expires
-    WHERE descendants.depth < 20
+    WHERE descendants.depth < 20 AND issues.caller_key_id NOT LIKE 'AKIA%'
+),
+from_keys AS (
+    SELECT issued_key_id, min(issued_time) AS issued_time, max(expires) AS expires
+    FROM descendants
+    GROUP BY issued_key_id
+),
+-- The same over the few days that matter for what is live: 36 hours of a token, then the roles taken with it.
+lately AS (
+    SELECT caller_key_id AS access_key_id, issued_key_id, event_name, role, issued_time, expires, 1 AS depth
+    FROM issues
+    WHERE caller_key_id LIKE 'AKIA%' AND issued_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '5 days'
+    UNION ALL
+    SELECT
+        lately.access_key_id,
+        issues.issued_key_id,
+        issues.event_name,
+        issues.role,
+        issues.issued_time,
+        issues.expires,
+        lately.depth + 1
+    FROM lately
+    JOIN issues
+        ON lately.issued_key_id = issues.caller_key_id
+        AND issues.issued_time >= lately.issued_time
+        AND issues.issued_time <= lately.expires
+    WHERE lately.depth < 20
+        AND issues.caller_key_id NOT LIKE 'AKIA%'
+        AND issues.issued_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '5 days'
 ),
 live AS (
     SELECT
@@ -56,12 +81,7 @@ live AS (
             to_char(expires, '%Y-%m-%dT%H:%M:%SZ')
         ))) AS live_children,
         max(expires) AS live_until
-    FROM descendants
+    FROM lately
     WHERE expires > $as_of
     GROUP BY access_key_id
-),
-from_keys AS (
-    SELECT issued_key_id, min(issued_time) AS issued_time, max(expires) AS expires
-    FROM descendants
-    GROUP BY issued_key_id
 )

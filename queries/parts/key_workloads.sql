@@ -65,6 +65,10 @@ key_callers AS (
             CASE WHEN date_part('dow', hour) IN (0, 6) OR date_part('hour', hour) NOT BETWEEN 5 AND 20
                 THEN event_count ELSE 0 END
         ) AS calls_off_hours,
+        bool_or(event_source = 'sts.amazonaws.com' AND event_name IN ('GetFederationToken', 'GetSessionToken')) AS asks_for_tokens,
+        -- What the key is needed for: calls to STS and refused ones are no work.
+        array_agg(DISTINCT concat(event_source, ':', event_name))
+            FILTER (WHERE event_source <> 'sts.amazonaws.com' AND error_code IS NULL) AS kinds,
         first_value(sample_event_id ORDER BY first_time, sample_event_id) AS first_event_id,
         last_value(sample_event_id ORDER BY last_time, sample_event_id) AS last_event_id
     FROM key_records

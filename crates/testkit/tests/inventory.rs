@@ -67,6 +67,18 @@ fn every_way_out_of_a_key_is_told() {
     }
 }
 
+/// What `docs/from-keys-to-roles.md` counts, and the report with it.
+#[test]
+fn the_demos_keys_have_the_verdicts_that_the_guide_counts() {
+    let organization = Organization::generate(&Spec::default());
+    let mut counts = BTreeMap::new();
+    for key in organization.truth().key_migrations(DAYS, 14) {
+        *counts.entry(key.verdict).or_insert(0) += 1;
+    }
+    let expected = [("BLOCKED", 16), ("MIGRATE", 7), ("RETIRE_AFTER_SOAK", 8), ("UNKNOWN", 2)];
+    assert_eq!(counts, BTreeMap::from(expected));
+}
+
 #[test]
 fn the_files_hold_what_iam_lists() {
     let organization = Organization::generate(&Spec::small(3));
