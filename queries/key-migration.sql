@@ -196,7 +196,7 @@ SELECT
     CASE WHEN verdict = 'MIGRATE' THEN coalesce(best_role, 'create') END AS replacement,
     kinds AS replacement_kinds,
     candidates AS candidate_roles,
-    round(best_fit, 2) AS fit,
+    CASE WHEN verdict = 'MIGRATE' THEN round(best_fit, 2) END AS fit,
     callers,
     callers_ready,
     callers_left,
@@ -255,17 +255,17 @@ SELECT
         '; ',
         CASE
             WHEN NOT has_key THEN 'no key of this account is known'
-            WHEN NOT in_inventory AND last_used IS NOT NULL THEN concat('the logs show a use ', days_between(last_used, $as_of), ' days ago')
+            WHEN NOT in_inventory AND last_used IS NOT NULL THEN concat('the logs show a use ', counted(days_between(last_used, $as_of), 'day'), ' ago')
             WHEN verdict = 'RETIRE_NOW'
                 THEN concat('inactive for ', days_between(deactivated, $as_of), ' days, and not used in the ', $threshold_days, ' days before that')
             WHEN codes LIKE 'INACTIVE%' THEN 'it is inactive; that no call was seen since proves nothing'
-            WHEN codes LIKE 'NEVER_USED%' THEN concat('never used, neither by IAM nor in the logs, in ', age_days, ' days')
-            WHEN codes LIKE 'YOUNG%' THEN concat('never used, but made only ', age_days, ' days ago')
+            WHEN codes LIKE 'NEVER_USED%' THEN concat('never used, neither by IAM nor in the logs, in ', counted(age_days, 'day'))
+            WHEN codes LIKE 'YOUNG%' THEN concat('never used, but made only ', counted(age_days, 'day'), ' ago')
             WHEN in_use THEN concat(
-                'used ', days_between(last_used, $as_of), ' days ago by ', callers,
+                'used ', counted(days_between(last_used, $as_of), 'day'), ' ago by ', callers,
                 CASE WHEN callers = 1 THEN ' caller' ELSE ' callers' END, ' in the window'
             )
-            WHEN last_used IS NOT NULL THEN concat('not used for ', days_between(last_used, $as_of), ' days')
+            WHEN last_used IS NOT NULL THEN concat('not used for ', counted(days_between(last_used, $as_of), 'day'))
         END,
         CASE WHEN codes LIKE '%ROOT_KEY%' THEN 'it is a key of root, which no role replaces: stop using it' END,
         CASE WHEN codes LIKE '%USED_BEFORE_DEACTIVATION%' THEN 'it was in use when it was deactivated: somebody may miss it' END,

@@ -158,10 +158,10 @@ SELECT
     concat_ws(
         '; ',
         CASE state
-            WHEN 'USED' THEN concat('last used ', days_idle, ' days ago')
-            WHEN 'STALE' THEN concat('not used for ', days_idle, ' days, ', days_idle - $threshold_days, ' above the threshold')
-            WHEN 'NEVER_USED' THEN concat('never used, neither by IAM nor in the logs, in the ', age_days, ' days since it was made')
-            WHEN 'NEVER_USED_YOUNG' THEN concat('never used, but made only ', age_days, ' days ago')
+            WHEN 'USED' THEN concat('last used ', counted(days_idle, 'day'), ' ago')
+            WHEN 'STALE' THEN concat('not used for ', counted(days_idle, 'day'), ', ', days_idle - $threshold_days, ' above the threshold')
+            WHEN 'NEVER_USED' THEN concat('never used, neither by IAM nor in the logs, in the ', counted(age_days, 'day'), ' since it was made')
+            WHEN 'NEVER_USED_YOUNG' THEN concat('never used, but made only ', counted(age_days, 'day'), ' ago')
             WHEN 'INACTIVE' THEN concat('it is ', lower(status), ' and opens nothing; delete it once nobody misses it')
             ELSE CASE WHEN has_key THEN 'what is known does not say whether it may go' ELSE 'no key of this account is known' END
         END,

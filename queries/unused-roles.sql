@@ -397,9 +397,9 @@ SELECT
     concat_ws(
         '; ',
         CASE state
-            WHEN 'USED' THEN concat('last used ', days_idle, ' days ago')
-            WHEN 'UNUSED' THEN concat('not used for ', days_idle, ' days')
-            WHEN 'NEVER_USED_YOUNG' THEN concat('never used, but made only ', age_days, ' days ago')
+            WHEN 'USED' THEN concat('last used ', counted(days_idle, 'day'), ' ago')
+            WHEN 'UNUSED' THEN concat('not used for ', counted(days_idle, 'day'))
+            WHEN 'NEVER_USED_YOUNG' THEN concat('never used, but made only ', counted(age_days, 'day'), ' ago')
             WHEN 'NEVER_USED_OLD' THEN concat('never used in the ', least(age_days, 400), ' days that IAM looks back')
             WHEN 'SLR' THEN 'a service made it for itself'
             WHEN 'SSO_RESERVED' THEN 'a permission set of Identity Center made it'

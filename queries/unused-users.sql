@@ -274,14 +274,14 @@ SELECT
             WHEN 'LEAVER' THEN CASE leaver
                 WHEN 'inactive' THEN 'the directory says that this person is no longer active'
                 ELSE 'the directory, which has others of this address, has not this one' END
-            WHEN 'USED' THEN concat('last used ', days_idle, ' days ago')
-            WHEN 'UNUSED' THEN concat('not used for ', days_idle, ' days')
-            WHEN 'NEVER_USED' THEN concat('never used in the ', age_days, ' days since it was made')
-            WHEN 'NEVER_USED_YOUNG' THEN concat('never used, but made only ', age_days, ' days ago')
+            WHEN 'USED' THEN concat('last used ', counted(days_idle, 'day'), ' ago')
+            WHEN 'UNUSED' THEN concat('not used for ', counted(days_idle, 'day'))
+            WHEN 'NEVER_USED' THEN concat('never used in the ', counted(age_days, 'day'), ' since it was made')
+            WHEN 'NEVER_USED_YOUNG' THEN concat('never used, but made only ', counted(age_days, 'day'), ' ago')
             WHEN 'NO_CREDENTIALS' THEN 'it has nothing to sign in or call with'
             ELSE 'what is known does not say whether it may go'
         END,
-        CASE WHEN codes LIKE '%IN_USE%' AND state <> 'USED' THEN concat('yet it was used ', days_between(last_used, $as_of), ' days ago') END,
+        CASE WHEN codes LIKE '%IN_USE%' AND state <> 'USED' THEN concat('yet it was used ', counted(days_between(last_used, $as_of), 'day'), ' ago') END,
         CASE WHEN has_service_credentials THEN 'it has credentials for single services, whose use nobody tells' END,
         CASE WHEN codes LIKE '%PASSWORD_UNUSED%' THEN 'its password is not used and could go' END,
         CASE WHEN codes LIKE '%NO_MFA%' THEN 'it may sign in without a second factor' END,

@@ -36,7 +36,7 @@ pub struct FunctionDoc {
 }
 
 /// The functions that are ours, beside DataFusion's own.
-pub const FUNCTIONS: [FunctionDoc; 13] = [
+pub const FUNCTIONS: [FunctionDoc; 14] = [
     FunctionDoc {
         name: "agent_family",
         usage: "agent_family(user_agent)",
@@ -56,6 +56,11 @@ pub const FUNCTIONS: [FunctionDoc; 13] = [
         name: "arn_session",
         usage: "arn_session(arn)",
         comment: "Session name in the ARN of an assumed role or federated user, else null",
+    },
+    FunctionDoc {
+        name: "counted",
+        usage: "counted(number, noun)",
+        comment: "A number with its noun, in the plural where there is not one: 1 day, 2 days",
     },
     FunctionDoc {
         name: "days_between",
@@ -110,6 +115,7 @@ pub(crate) fn register(context: &SessionContext, networks: &Networks) {
     context.register_udf(text_function("arn_name", arn::name));
     context.register_udf(text_function("arn_session", arn::session));
     context.register_udf(text_function("agent_family", agent::family));
+    context.register_udf(counted());
     context.register_udf(days_between());
     context.register_udf(role_is());
     context.register_udf(glob::function());
@@ -141,6 +147,30 @@ fn text_function(name: &str, part: fn(&str) -> Option<&str>) -> ScalarUDF {
         same_shape(arguments, Arc::new(parts))
     };
     create_udf(name, vec![DataType::Utf8], DataType::Utf8, Volatility::Immutable, Arc::new(apply))
+}
+
+fn counted() -> ScalarUDF {
+    let apply = |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(arguments)?;
+        let (numbers, nouns) =
+            (cast(&arrays[0], &DataType::Int64)?, cast(&arrays[1], &DataType::Utf8)?);
+        let numbers = numbers.as_primitive::<Int64Type>().iter();
+        let texts: StringArray = numbers
+            .zip(nouns.as_string::<i32>())
+            .map(|(number, noun)| {
+                let (number, noun) = (number?, noun?);
+                Some(format!("{number} {noun}{}", if number == 1 { "" } else { "s" }))
+            })
+            .collect();
+        same_shape(arguments, Arc::new(texts))
+    };
+    create_udf(
+        "counted",
+        vec![DataType::Int64, DataType::Utf8],
+        DataType::Utf8,
+        Volatility::Immutable,
+        Arc::new(apply),
+    )
 }
 
 fn days_between() -> ScalarUDF {

@@ -82,6 +82,14 @@ async fn roles_as_people_name_them() {
 }
 
 #[tokio::test]
+async fn a_number_with_its_noun() {
+    for (number, text) in [(0, "0 days"), (1, "1 day"), (2, "2 days")] {
+        check(&format!("counted({number}, 'day')"), text).await;
+    }
+    check("counted(NULL, 'day') IS NULL", "true").await;
+}
+
+#[tokio::test]
 async fn whole_days_between_two_times() {
     let time =
         |micros: i64| format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
