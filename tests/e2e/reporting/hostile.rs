@@ -97,7 +97,7 @@ fn lake(scratch: &Scratch) -> Lake<'_> {
     scratch.write("iam/-\u{202e}.json", json!({"AccessKeyMetadata": keys}).to_string());
     let inventory = lake.command("inventory").arg("--from").arg(scratch.path("iam"));
     let run = inventory.args(["--snapshot-time", "2026-01-05T08:00:00Z"]).run().exits(0);
-    assert_nothing_acts("inventory", &run.stdout());
+    assert_nothing_acts("inventory", run.stdout());
     assert_nothing_acts("inventory", &run.stderr());
     lake
 }

@@ -342,7 +342,7 @@ async fn what_the_logs_say_stands_beside_the_inventory() {
     );
     assert!(fact(&answer, "used").contains("5 records"), "{answer:#?}");
     // Before the snapshots there is nothing to say of them.
-    let session = lake.sessions().await.into_iter().next().unwrap();
+    let session = lake.sessions().await.first().unwrap();
     let early = who(session, "AKIASILENT0000000000", at("06:30:00")).await.unwrap();
     assert!(!early.found);
 }

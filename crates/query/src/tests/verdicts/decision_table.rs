@@ -16,6 +16,7 @@ const NETWORK: &str = "192.0.2.1";
 
 fn rules() -> Vec<Rule> {
     let mut rules = before_use();
+    rules.extend(idle());
     rules.extend(in_use());
     rules.extend(of_slots());
     rules
@@ -77,6 +78,11 @@ fn before_use() -> Vec<Rule> {
             },
             &["MIGRATE | [IN_USE, NOT_PROVEN, NO_ROLE_SEEN]"],
         ),
+    ]
+}
+
+fn idle() -> Vec<Rule> {
+    vec![
         (
             "4",
             "idle at the threshold",
