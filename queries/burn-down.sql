@@ -246,13 +246,21 @@ trust_counts AS (
 key_weeks AS (
     SELECT
         week,
-        coalesce(access_key_id, concat_ws('/', iam_access_keys.account_id, user_name, slot, created)) AS key,
+        access_key_id AS key,
         status = 'Active' AS is_active
     FROM iam_access_keys
     JOIN kept
         ON iam_access_keys.snapshot_id = kept.snapshot_id
         AND iam_access_keys.account_id = kept.account_id
         AND kept.part = 'access_keys'
+    -- A credential report names no key: whether one of its slots is a key of before, or another, is not known.
+    WHERE access_key_id IS NOT NULL
+),
+now_active AS (
+    SELECT week, count(DISTINCT key) AS named_active
+    FROM key_weeks
+    WHERE is_active
+    GROUP BY week
 ),
 first_active AS (
     SELECT key, min(week) AS active_since
@@ -277,7 +285,7 @@ counted AS (
         CASE WHEN tells_keys THEN coalesce(inactive_keys, 0) END AS inactive_keys,
         CASE WHEN tells_keys THEN coalesce(stale_keys, 0) END AS stale_keys,
         CASE WHEN tells_keys THEN coalesce(root_keys, 0) END AS root_keys,
-        CASE WHEN tells_keys THEN coalesce(ever_active, 0) - coalesce(active_keys, 0) END AS keys_retired,
+        CASE WHEN tells_keys THEN coalesce(ever_active, 0) - coalesce(named_active, 0) END AS keys_retired,
         CASE WHEN tells_roles THEN coalesce(roles, 0) END AS roles,
         CASE WHEN tells_roles THEN coalesce(unused_roles, 0) END AS unused_roles,
         CASE WHEN tells_trust THEN coalesce(federated_roles, 0) END AS federated_roles,
@@ -301,6 +309,7 @@ counted AS (
     LEFT JOIN role_counts ON weeks.week = role_counts.week
     LEFT JOIN trust_counts ON weeks.week = trust_counts.week
     LEFT JOIN ever_counts ON weeks.week = ever_counts.week
+    LEFT JOIN now_active ON weeks.week = now_active.week
     LEFT JOIN act_counts ON weeks.week = act_counts.week
     LEFT JOIN held_counts ON weeks.week = held_counts.week
     -- One that has not begun counts for what was read at its very start.

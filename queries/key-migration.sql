@@ -5,7 +5,7 @@
 --   as_of: timestamp = now; the answer's "now": inventory, logs and ages as they were then; to counts from it
 --   days: integer = 90; the window before to over which callers and coverage are counted
 --   from: timestamp = null; start of the window, instead of days
---   to: timestamp = null; only records before this time; as_of if not given
+--   to: timestamp = null; end of the window; as_of if not given. The last use counts until as_of
 --   account: text = null; only this account
 --   role: text = null; only keys with this candidate role: ARN, account/name, or name
 --   access_key: text = null; only this key
@@ -86,8 +86,7 @@ facts AS (
         callers.callers_moved,
         live.live_children,
         live.live_until,
-        inventory_age_days > $max_inventory_days
-            OR days_between(iam_last_used_as_of, $as_of) > $max_inventory_days AS inventory_is_old,
+        knowledge_age_days > $max_inventory_days AS inventory_is_old,
         last_used IS NOT NULL AND days_between(last_used, $as_of) <= $threshold_days AS in_use,
         coalesce(first_day < arrow_cast(deactivated, 'Date32'), false) AS logs_before_deactivation
     FROM keys
@@ -114,6 +113,7 @@ judged AS (
                 AND (last_used IS NULL OR days_between(last_used, deactivated) > $threshold_days) THEN 'RETIRE_NOW'
             WHEN status IN ('Inactive', 'Expired') THEN 'RETIRE_AFTER_SOAK'
             WHEN last_used IS NULL AND (created IS NULL OR age_days < $grace_days) THEN 'UNKNOWN'
+            WHEN NOT in_use AND days_idle_vouched <= CASE WHEN last_used IS NULL THEN $grace_days - 1 ELSE $threshold_days END THEN 'UNKNOWN'
             WHEN NOT in_use THEN 'RETIRE_AFTER_SOAK'
             WHEN iam_is_later OR (iam_service_is_data AND NOT data_events_recorded) OR coverage = 0 OR callers = 0 THEN 'UNKNOWN'
             WHEN is_root OR user_only OR callers_unclassified > 0 THEN 'BLOCKED'
@@ -136,6 +136,7 @@ explained AS (
                 WHEN verdict = 'RETIRE_AFTER_SOAK' THEN 'IDLE_TOO_LONG'
             END,
             CASE WHEN is_root THEN 'ROOT_KEY' END,
+            CASE WHEN used_while_inactive THEN 'ACTIVE_AGAIN' END,
             CASE
                 WHEN status NOT IN ('Inactive', 'Expired') OR verdict <> 'RETIRE_AFTER_SOAK' THEN NULL
                 WHEN deactivated IS NULL THEN 'DEACTIVATION_TIME_UNKNOWN'
@@ -146,6 +147,10 @@ explained AS (
             CASE WHEN matched_by = 'ambiguous' THEN 'SLOT_AMBIGUOUS' END,
             CASE WHEN inventory_is_old THEN 'STALE_INVENTORY' END,
             CASE WHEN in_inventory AND NOT iam_last_used_known THEN 'NO_IAM_LAST_USED' END,
+            CASE
+                WHEN verdict = 'UNKNOWN' AND in_inventory AND iam_last_used_known AND NOT inventory_is_old
+                    AND NOT in_use AND age_days >= $grace_days THEN 'ASKED_TOO_EARLY'
+            END,
             CASE
                 WHEN in_inventory AND in_use AND iam_is_later AND ct_last_used IS NULL THEN 'IAM_ONLY'
                 WHEN in_inventory AND in_use AND iam_is_later THEN 'IAM_LATER_THAN_CLOUDTRAIL'
@@ -183,7 +188,7 @@ commands AS (
             CASE WHEN NOT is_root THEN concat('--user-name ', user_name) END,
             concat('--access-key-id ', coalesce(access_key_id, 'KEY'))
         ) AS flags,
-        concat('  # in account ', account_id) AS in_account
+        concat(CASE WHEN is_root THEN '  # as root of account ' ELSE '  # in account ' END, account_id) AS in_account
     FROM explained
 )
 SELECT
@@ -221,7 +226,7 @@ SELECT
         WHEN verdict = 'MIGRATE' AND best_role IS NOT NULL THEN 'move the callers that are left to the role, and see them use it'
         WHEN verdict = 'MIGRATE' THEN 'create a role for its callers, and see them use it'
         WHEN verdict = 'BLOCKED' THEN 'ask its owner what the callers are'
-        WHEN codes LIKE '%INVENTORY%' OR codes LIKE '%NO_IAM_LAST_USED%' OR codes LIKE '%KEY_ID_UNKNOWN%'
+        WHEN codes LIKE '%INVENTORY%' OR codes LIKE '%NO_IAM_LAST_USED%' OR codes LIKE '%KEY_ID_UNKNOWN%' OR codes LIKE '%ASKED_TOO_EARLY%'
             THEN 'take an inventory of the account, with keys and their last use'
         WHEN codes LIKE '%BLIND_DATA_EVENTS%'
             THEN concat('record data events of ', iam_last_used_service, ' for ', $soak_days, ' days')
@@ -233,14 +238,18 @@ SELECT
         WHEN verdict = 'RETIRE_AFTER_SOAK' AND status IN ('Inactive', 'Expired')
             THEN concat('aws iam delete-access-key ', flags, in_account, ', not before the wait is over')
         WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Inactive', in_account)
-        WHEN codes LIKE '%INVENTORY%' OR codes LIKE '%NO_IAM_LAST_USED%' OR codes LIKE '%KEY_ID_UNKNOWN%' THEN 'rolecall inventory'
+        WHEN codes LIKE '%INVENTORY%' OR codes LIKE '%NO_IAM_LAST_USED%' OR codes LIKE '%KEY_ID_UNKNOWN%' OR codes LIKE '%ASKED_TOO_EARLY%'
+            THEN 'rolecall inventory'
         WHEN codes LIKE '%NO_LOGS%' OR codes LIKE '%IAM_%' OR codes LIKE '%BLIND_DATA_EVENTS%'
             THEN concat('rolecall report coverage --account ', commands.account_id)
         ELSE concat('rolecall report key-footprint --access-key ', commands.access_key_id)
     END AS next_command,
     CASE
         WHEN verdict = 'RETIRE_NOW' THEN 'none: a deleted key does not come back'
-        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat('aws iam update-access-key ', flags, ' --status Active', in_account)
+        WHEN verdict = 'RETIRE_AFTER_SOAK' THEN concat(
+            'aws iam update-access-key ', flags, ' --status Active', in_account,
+            CASE WHEN status IN ('Inactive', 'Expired') THEN ', until it is deleted' ELSE '' END
+        )
         ELSE 'nothing to take back: nothing is changed'
     END AS undo,
     snapshot_time AS inventory_time,
@@ -268,6 +277,7 @@ SELECT
             WHEN last_used IS NOT NULL THEN concat('not used for ', counted(days_between(last_used, $as_of), 'day'))
         END,
         CASE WHEN codes LIKE '%ROOT_KEY%' THEN 'it is a key of root, which no role replaces: stop using it' END,
+        CASE WHEN used_while_inactive THEN 'it was inactive, and has signed calls since: it is active again' END,
         CASE WHEN codes LIKE '%USED_BEFORE_DEACTIVATION%' THEN 'it was in use when it was deactivated: somebody may miss it' END,
         CASE WHEN codes LIKE '%NO_LOGS_BEFORE_DEACTIVATION%'
             THEN 'no logs are held from before it was deactivated' END,
@@ -278,8 +288,9 @@ SELECT
             WHEN codes LIKE '%NOT_IN_INVENTORY%' THEN 'it is in the logs and not in the inventory: deleted, or made since'
             WHEN codes LIKE '%KEY_ID_UNKNOWN%' THEN 'a credential report holds no key ids, so that logs and slots cannot be matched'
         END,
-        CASE WHEN inventory_is_old THEN concat('the inventory is ', inventory_age_days, ' days old') END,
+        CASE WHEN inventory_is_old THEN concat('the inventory, or its word on last uses, is ', counted(knowledge_age_days, 'day'), ' old') END,
         CASE WHEN codes LIKE '%NO_IAM_LAST_USED%' THEN 'IAM''s last use was not read, and silence of the logs alone proves nothing' END,
+        CASE WHEN codes LIKE '%ASKED_TOO_EARLY%' THEN 'no logs cover the days since IAM was asked about its last use' END,
         CASE WHEN codes LIKE '%IAM_ONLY%' OR codes LIKE '%IAM_LATER_THAN_CLOUDTRAIL%'
             THEN concat('IAM saw a later use (', iam_last_used_service, ') than the logs, so that not all callers are known') END,
         CASE WHEN codes LIKE '%BLIND_DATA_EVENTS%'

@@ -174,8 +174,17 @@ owned AS (
             WHEN created_by IS NOT NULL THEN 'creator'
         END AS owner_source,
         filed.contact,
-        coalesce(filed.asked, owner_tags.asked) AS asked,
-        coalesce(filed.confirmed, owner_tags.confirmed) AS confirmed
+        -- What the tags say of one owner is not said of another.
+        coalesce(
+            filed.asked,
+            CASE WHEN coalesce(owner_tags.owner, filed.named_owner) = coalesce(filed.named_owner, owner_tags.owner)
+                THEN owner_tags.asked END
+        ) AS asked,
+        coalesce(
+            filed.confirmed,
+            CASE WHEN coalesce(owner_tags.owner, filed.named_owner) = coalesce(filed.named_owner, owner_tags.owner)
+                THEN owner_tags.confirmed END
+        ) AS confirmed
     FROM things
     LEFT JOIN filed
         ON things.kind = filed.kind

@@ -5,7 +5,7 @@
 --   as_of: timestamp = now; the answer's "now": inventory, logs and ages as they were then; to counts from it
 --   days: integer = 90; the window before to over which coverage and calls are counted; older uses count as uses too
 --   from: timestamp = null; start of the window, instead of days
---   to: timestamp = null; only records before this time; as_of if not given
+--   to: timestamp = null; end of the window; as_of if not given. The last use counts until as_of
 --   account: text = null; only this account
 --   role: text = null; only keys that took this role: ARN, account/name, or name
 --   threshold_days: integer = 45; a key that has been idle for more days than this is stale
@@ -65,7 +65,7 @@ judged AS (
     SELECT
         keys.*,
         key_users.console_password AS user_has_console,
-        snapshot_time IS NOT NULL AND inventory_age_days > $max_inventory_days AS inventory_is_old,
+        snapshot_time IS NOT NULL AND knowledge_age_days > $max_inventory_days AS inventory_is_old,
         CASE
             WHEN NOT has_key THEN 'UNKNOWN'
             WHEN NOT in_inventory AND status = 'Inactive' THEN 'INACTIVE'
@@ -75,10 +75,12 @@ judged AS (
             WHEN NOT in_inventory THEN 'UNKNOWN'
             WHEN inventory_age_days > $max_inventory_days THEN 'UNKNOWN'
             WHEN status IN ('Inactive', 'Expired') THEN 'INACTIVE'
-            WHEN NOT iam_last_used_known THEN 'UNKNOWN'
+            WHEN NOT iam_last_used_known OR knowledge_age_days > $max_inventory_days THEN 'UNKNOWN'
+            WHEN last_used IS NOT NULL AND days_idle_vouched <= $threshold_days THEN 'UNKNOWN'
             WHEN last_used IS NOT NULL THEN 'STALE'
             WHEN created IS NULL THEN 'UNKNOWN'
             WHEN age_days < $grace_days THEN 'NEVER_USED_YOUNG'
+            WHEN days_idle_vouched < $grace_days THEN 'UNKNOWN'
             ELSE 'NEVER_USED'
         END AS state
     FROM keys
@@ -98,10 +100,15 @@ explained AS (
                 WHEN 'INACTIVE' THEN 'INACTIVE'
             END,
             CASE WHEN is_root THEN 'ROOT_KEY' END,
+            CASE WHEN used_while_inactive THEN 'ACTIVE_AGAIN' END,
             inventory_gap,
             CASE WHEN matched_by = 'ambiguous' THEN 'SLOT_AMBIGUOUS' END,
             CASE WHEN inventory_is_old THEN 'STALE_INVENTORY' END,
             CASE WHEN in_inventory AND NOT iam_last_used_known THEN 'NO_IAM_LAST_USED' END,
+            CASE
+                WHEN state = 'UNKNOWN' AND in_inventory AND iam_last_used_known AND NOT inventory_is_old
+                    AND days_idle_vouched <= $threshold_days THEN 'ASKED_TOO_EARLY'
+            END,
             CASE WHEN used_by_unknown_key THEN 'USED_BY_UNKNOWN_KEY' END,
             CASE
                 WHEN iam_is_later AND ct_last_used IS NULL AND coverage > 0 THEN 'IAM_ONLY'
@@ -151,6 +158,7 @@ SELECT
         WHEN state = 'USED' AND ct_last_used IS NOT NULL THEN 'high'
         WHEN codes LIKE '%BLIND%' OR codes LIKE '%NO_LOGS%' OR codes LIKE '%PARTIAL_LOGS%' OR codes LIKE '%LATER%'
             OR codes LIKE '%AMBIGUOUS%' OR codes LIKE '%NO_IAM%' OR codes LIKE '%IAM_ONLY%' OR codes LIKE '%INVENTORY%'
+            OR codes LIKE '%KEY_ID_UNKNOWN%'
             THEN 'medium'
         ELSE 'high'
     END AS confidence,
@@ -166,6 +174,7 @@ SELECT
             ELSE CASE WHEN has_key THEN 'what is known does not say whether it may go' ELSE 'no key of this account is known' END
         END,
         CASE WHEN codes LIKE '%ROOT_KEY%' THEN 'it is a key of root, which should have none' END,
+        CASE WHEN used_while_inactive THEN 'it was inactive, and has signed calls since: it is active again' END,
         CASE
             WHEN codes LIKE '%INVENTORY_LATER_THAN_AS_OF%' THEN 'the inventory was taken later than as_of'
             WHEN codes LIKE '%NO_INVENTORY%' THEN 'there is no inventory of the keys of this account: run rolecall inventory'
@@ -174,9 +183,10 @@ SELECT
                 THEN 'a credential report holds no key ids, so that logs and slots cannot be matched: give list-access-keys'
         END,
         CASE WHEN codes LIKE '%SLOT_AMBIGUOUS%' THEN 'both keys were made at once: which slot is which is not known' END,
-        CASE WHEN inventory_is_old THEN concat('the inventory is ', inventory_age_days, ' days old') END,
+        CASE WHEN inventory_is_old THEN concat('the inventory, or its word on last uses, is ', counted(knowledge_age_days, 'day'), ' old') END,
         CASE WHEN codes LIKE '%NO_IAM_LAST_USED%' THEN 'IAM''s last use was not read, and silence of the logs alone proves nothing' END,
-        CASE WHEN used_by_unknown_key THEN 'since the report, a key of this user whose slot is not known was used' END,
+        CASE WHEN codes LIKE '%ASKED_TOO_EARLY%' THEN 'no logs cover the days since IAM was asked about its last use' END,
+        CASE WHEN used_by_unknown_key THEN 'a key of this user whose slot is not known was used later than IAM says of any' END,
         CASE
             WHEN codes LIKE '%IAM_ONLY%' THEN concat('IAM saw it used (', iam_last_used_service, ') where the logs show nothing')
             WHEN codes LIKE '%IAM_LATER_THAN_CLOUDTRAIL%'

@@ -5,7 +5,7 @@
 --   as_of: timestamp = now; the answer's "now": inventory, logs and ages as they were then; to counts from it
 --   days: integer = 90; the window before to over which coverage is counted; older uses count as uses too
 --   from: timestamp = null; start of the window, instead of days
---   to: timestamp = null; only records before this time; as_of if not given
+--   to: timestamp = null; end of the window; as_of if not given. The last use counts until as_of
 --   account: text = null; only this account
 --   role: text = null; only this role: ARN, account/name, or name
 --   threshold_days: integer = 90; a role that has been idle for more days than this is unused
@@ -66,10 +66,10 @@ role_uses AS (
             role_arn,
             split_part(role_id, ':', 1) AS role_id,
             CASE WHEN role_arn IS NULL THEN principal_arn END AS session_arn,
-            max(least(last_time, least($to, $as_of))) AS last_used,
+            max(least(last_time, $as_of)) AS last_used,
             last_value(sample_event_id ORDER BY last_time, sample_event_id) AS event_id
         FROM activity
-        WHERE first_time < least($to, $as_of)
+        WHERE first_time < $as_of
             AND (principal_type = 'AssumedRole' OR principal_arn LIKE '%:assumed-role/%')
             -- What the console writes of signing in and of switching carries neither key nor session: nobody signed it.
             AND (event_source <> 'signin.amazonaws.com' OR credential_kind <> 'none' OR session_created IS NOT NULL)
@@ -111,7 +111,7 @@ role_taken AS (
         FROM credential_events
         WHERE outcome = 'success'
             AND role_name IS NOT NULL
-            AND event_time < least($to, $as_of)
+            AND event_time < $as_of
             AND event_name IN (
                 'AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'CreateSession', 'SwitchRole'
             )
@@ -127,7 +127,7 @@ role_changes AS (
     FROM iam_changes
     WHERE target_type = 'role'
         AND outcome = 'success'
-        AND event_time < least($to, $as_of)
+        AND event_time < $as_of
         AND event_name IN ('CreateRole', 'CreateServiceLinkedRole', 'DeleteRole', 'DeleteServiceLinkedRole')
     GROUP BY 1, 2
 ),
@@ -163,7 +163,10 @@ role_pairs AS (
         logged.taken_event_id,
         logged.account_id IS NOT NULL AND CASE
             WHEN kept.snapshot_id IS NULL THEN true
-            WHEN logged.role_id IS NOT NULL AND kept.role_id IS NOT NULL THEN logged.role_id = kept.role_id
+            -- What another of that name did after the inventory, a role did that has its place now.
+            WHEN logged.role_id IS NOT NULL AND kept.role_id IS NOT NULL
+                THEN logged.role_id = kept.role_id
+                    OR coalesce(greatest(logged.last_used, logged.last_assumed) > kept.snapshot_time, false)
             ELSE coalesce(greatest(logged.last_used, logged.last_assumed) >= kept.created, true)
         END AS own
     FROM role_inventory AS kept
@@ -178,6 +181,7 @@ role_rows AS (
         first_value(CASE WHEN own THEN taken_event_id END) OVER by_taking AS taken_event_id,
         first_value(CASE WHEN own THEN use_event_id END) OVER by_use AS use_event_id,
         bool_or(logged_id IS NOT NULL AND NOT own) OVER same_name AS had_predecessor,
+        bool_or(coalesce(own AND logged_id <> role_id, false)) OVER same_name AS has_successor,
         row_number() OVER by_use AS place
     FROM role_pairs
     WINDOW
@@ -260,6 +264,7 @@ facts AS (
         last_assumed_by,
         instance_profiles,
         had_predecessor,
+        has_successor,
         use_event_id,
         taken_event_id,
         role_snapshots.inventory_time,
@@ -338,6 +343,7 @@ explained AS (
             CASE WHEN in_inventory AND NOT iam_last_used_known THEN 'NO_IAM_LAST_USED' END,
             CASE WHEN state = 'NEVER_USED_OLD' AND age_days > 400 THEN 'NOT_IN_400_DAYS' END,
             CASE WHEN had_predecessor THEN 'PREDECESSOR_IN_LOGS' END,
+            CASE WHEN has_successor THEN 'RECREATED_SINCE_INVENTORY' END,
             CASE
                 WHEN coverage = 0 THEN NULL
                 WHEN iam_last_used > coalesce(
@@ -414,6 +420,7 @@ SELECT
         CASE WHEN inventory_age_days > $max_inventory_days THEN concat('the inventory is ', inventory_age_days, ' days old') END,
         CASE WHEN in_inventory AND NOT iam_last_used_known THEN 'IAM''s last use was not read, and silence of the logs alone proves nothing' END,
         CASE WHEN had_predecessor THEN 'an earlier role of this name is in the logs, and does not count' END,
+        CASE WHEN has_successor THEN 'it was deleted and made again after the inventory: its successor is in use' END,
         CASE
             WHEN codes LIKE '%IAM_LATER%' THEN 'IAM saw a later use than the logs: of data events, or in a region without logs'
             WHEN codes LIKE '%CLOUDTRAIL_LATER%' THEN 'the logs show a later use than IAM'

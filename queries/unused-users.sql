@@ -5,7 +5,7 @@
 --   as_of: timestamp = now; the answer's "now": inventory, logs and ages as they were then; to counts from it
 --   days: integer = 90; the window before to over which coverage is counted; older uses count as uses too
 --   from: timestamp = null; start of the window, instead of days
---   to: timestamp = null; only records before this time; as_of if not given
+--   to: timestamp = null; end of the window; as_of if not given. The last use counts until as_of
 --   account: text = null; only this account
 --   role: text = null; only users that took this role: ARN, account/name, or name
 --   threshold_days: integer = 45; a user that has been idle for more days than this is unused
@@ -56,11 +56,11 @@ user_uses AS (
         account_id,
         CASE WHEN principal_type = 'Root' THEN '<root_account>' ELSE user_name END AS user_name,
         max(principal_arn) AS user_arn,
-        max(least(last_time, least($to, $as_of))) AS ct_last_used,
+        max(least(last_time, $as_of)) AS ct_last_used,
         last_value(sample_event_id ORDER BY last_time, sample_event_id) AS use_event_id
     FROM activity
     WHERE principal_type IN ('IAMUser', 'Root')
-        AND first_time < least($to, $as_of)
+        AND first_time < $as_of
         -- What a service does in root's name, nobody signed in for.
         AND (principal_type = 'IAMUser' OR invoked_by IS NULL)
         -- A sign-in that failed is no use.
@@ -79,7 +79,7 @@ sign_ins AS (
     WHERE event_name = 'ConsoleLogin'
         AND outcome = 'success'
         AND caller_type IN ('IAMUser', 'Root')
-        AND event_time < least($to, $as_of)
+        AND event_time < $as_of
     GROUP BY 1, 2
 ),
 role_users AS (
@@ -93,7 +93,8 @@ user_keys AS (
         user_name,
         sum(CASE WHEN in_inventory AND status = 'Active' THEN 1 ELSE 0 END) AS active_keys,
         max(last_used) AS key_last_used,
-        bool_and(iam_last_used_known) AS keys_known,
+        sum(CASE WHEN in_inventory AND status <> 'Active' THEN 1 ELSE 0 END) AS inactive_keys,
+        bool_and(iam_last_used_known AND coalesce(knowledge_age_days <= $max_inventory_days, false)) AS keys_known,
         array_sort(array_agg(concat(coalesce(access_key_id, concat('slot ', slot)), ' ', coalesce(status, 'status unknown'))))
             AS keys
     FROM keys
@@ -116,14 +117,15 @@ leavers AS (
             WHEN bool_or(directory_active) THEN NULL
             WHEN bool_or(NOT directory_active) THEN 'inactive'
             -- Somebody of an address that the directory keeps should be in it.
-            WHEN bool_or(domains.domain IS NOT NULL) THEN 'absent'
+            WHEN bool_or(days_between(domains.directory_time, $as_of) <= $max_inventory_days) THEN 'absent'
         END AS leaver
     FROM user_handles
     LEFT JOIN directory ON user_handles.handle = directory.handle
     LEFT JOIN (
-        SELECT DISTINCT split_part(handle, '@', 2) AS domain
+        SELECT split_part(handle, '@', 2) AS domain, max(directory_time) AS directory_time
         FROM directory
         WHERE handle LIKE '%@%'
+        GROUP BY 1
     ) AS domains ON split_part(user_handles.handle, '@', 2) = domains.domain
     GROUP BY account_id, user_name
 ),
@@ -155,7 +157,8 @@ facts AS (
         sign_ins.sign_in_event_id,
         coalesce(user_keys.active_keys, 0) AS active_keys,
         user_keys.key_last_used,
-        coalesce(user_keys.keys_known, key_snapshots.account_id IS NOT NULL) AS keys_known,
+        coalesce(user_keys.inactive_keys, 0) AS inactive_keys,
+        coalesce(user_keys.keys_known, days_between(key_snapshots.snapshot_time, $as_of) <= $max_inventory_days, false) AS keys_known,
         user_keys.keys,
         leavers.leaver,
         user_snapshots.inventory_time,
@@ -224,6 +227,7 @@ explained AS (
             END,
             CASE WHEN state IN ('ROOT_KEYS', 'LEAVER') AND days_between(last_used, $as_of) <= $threshold_days THEN 'IN_USE' END,
             CASE WHEN has_service_credentials THEN 'SERVICE_SPECIFIC_CREDENTIALS' END,
+            CASE WHEN state <> 'USED' AND inactive_keys > 0 THEN 'INACTIVE_KEY' END,
             CASE WHEN in_inventory AND password IN ('UNUSED', 'NEVER_USED') AND state = 'USED' THEN 'PASSWORD_UNUSED' END,
             CASE WHEN console_password AND NOT mfa_active THEN 'NO_MFA' END,
             CASE
@@ -263,7 +267,7 @@ SELECT
     CASE
         WHEN state = 'UNKNOWN' THEN 'low'
         WHEN state IN ('USED', 'ROOT_KEYS') THEN 'high'
-        WHEN state = 'LEAVER' OR codes LIKE '%LOGS%' THEN 'medium'
+        WHEN state IN ('LEAVER', 'NO_CREDENTIALS') OR codes LIKE '%LOGS%' THEN 'medium'
         ELSE 'high'
     END AS confidence,
     string_to_array(codes, ',') AS reason_codes,
@@ -278,10 +282,11 @@ SELECT
             WHEN 'UNUSED' THEN concat('not used for ', counted(days_idle, 'day'))
             WHEN 'NEVER_USED' THEN concat('never used in the ', counted(age_days, 'day'), ' since it was made')
             WHEN 'NEVER_USED_YOUNG' THEN concat('never used, but made only ', counted(age_days, 'day'), ' ago')
-            WHEN 'NO_CREDENTIALS' THEN 'it has nothing to sign in or call with'
+            WHEN 'NO_CREDENTIALS' THEN 'it has no password and no active key; SSH keys were not read'
             ELSE 'what is known does not say whether it may go'
         END,
         CASE WHEN codes LIKE '%IN_USE%' AND state <> 'USED' THEN concat('yet it was used ', counted(days_between(last_used, $as_of), 'day'), ' ago') END,
+        CASE WHEN codes LIKE '%INACTIVE_KEY%' THEN 'it has an inactive key, which cannot come back once the user is deleted' END,
         CASE WHEN has_service_credentials THEN 'it has credentials for single services, whose use nobody tells' END,
         CASE WHEN codes LIKE '%PASSWORD_UNUSED%' THEN 'its password is not used and could go' END,
         CASE WHEN codes LIKE '%NO_MFA%' THEN 'it may sign in without a second factor' END,
@@ -292,7 +297,7 @@ SELECT
         END,
         CASE WHEN codes LIKE '%STALE_INVENTORY%' THEN concat('the inventory is ', inventory_age_days, ' days old') END,
         CASE WHEN codes LIKE '%PASSWORD_UNKNOWN%' THEN 'whether it has a password was not read: give the credential report' END,
-        CASE WHEN codes LIKE '%KEYS_UNKNOWN%' THEN 'the last use of its keys was not read' END,
+        CASE WHEN codes LIKE '%KEYS_UNKNOWN%' THEN 'its keys and their last use were not read lately' END,
         CASE
             WHEN coverage = 0 THEN 'the window has no logs of this account'
             WHEN coverage < 0.9 THEN concat('the logs cover ', round(coverage * 1000) / 10, ' % of the window')

@@ -8,12 +8,14 @@ directory AS (
         handle,
         max(name) AS directory_name,
         max(email) AS directory_email,
-        bool_or(is_active) AS directory_active
+        bool_or(is_active) AS directory_active,
+        max(snapshot_time) AS directory_time
     FROM (
         SELECT
             unnest(make_array(lower(user_name), lower(email))) AS handle,
             coalesce(display_name, user_name) AS name,
             email,
+            identity_store_users.snapshot_time,
             coalesce(active, true) AS is_active
         FROM identity_store_users
         JOIN inventory_then

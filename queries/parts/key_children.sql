@@ -14,6 +14,6 @@ key_children AS (
         AND outcome = 'success'
         AND caller_access_key_id LIKE 'AKIA%'
         AND issued_access_key_id IS NOT NULL
-        AND event_time < least($to, $as_of)
+        AND event_time < $as_of
     GROUP BY 1, 2, 3, 4
 )

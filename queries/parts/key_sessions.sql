@@ -19,7 +19,7 @@ issues AS (
         AND caller_access_key_id IS NOT NULL
         AND issued_access_key_id IS NOT NULL
         AND caller_access_key_id <> issued_access_key_id
-        AND event_time < least($to, $as_of)
+        AND event_time < $as_of
         -- The longest session lasts 36 hours, and is looked for from before the time that is watched.
         AND event_time >= least(
             arrow_cast($from, 'Timestamp(Microsecond, Some("UTC"))'),

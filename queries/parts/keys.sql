@@ -17,7 +17,7 @@ key_uses AS (
         min(first_time) AS first_used,
         max(last_time) FILTER (WHERE parent_key_id IS NULL) AS last_used_itself,
         max(last_time) FILTER (WHERE parent_key_id IS NOT NULL) AS last_used_by_sessions,
-        sum(event_count) FILTER (WHERE last_time >= $from) AS calls,
+        sum(event_count) FILTER (WHERE last_time >= $from AND first_time < $to) AS calls,
         first_value(sample_event_id ORDER BY first_time, sample_event_id) AS first_event_id,
         last_value(sample_event_id ORDER BY last_time, sample_event_id) AS last_event_id
     FROM (
@@ -28,11 +28,11 @@ key_uses AS (
             principal_arn,
             principal_id,
             first_time,
-            least(last_time, least($to, $as_of)) AS last_time,
+            least(last_time, $as_of) AS last_time,
             event_count,
             sample_event_id
         FROM activity
-        WHERE first_time < least($to, $as_of)
+        WHERE first_time < $as_of
             AND (
                 credential_kind = 'long_term'
                 OR (credential_kind = 'temporary' AND principal_type IN ('IAMUser', 'FederatedUser', 'Root'))
@@ -42,6 +42,16 @@ key_uses AS (
         ON access_key_id = child_key_id AND first_time >= issued_time AND first_time <= expires
     WHERE parent_key_id IS NOT NULL OR access_key_id LIKE 'AKIA%'
     GROUP BY 1
+),
+key_activations AS (
+    SELECT target_id AS activated_key_id, max(event_time) AS last_activated
+    FROM iam_changes
+    WHERE target_type = 'access_key'
+        AND outcome = 'success'
+        AND target_id LIKE 'AKIA%'
+        AND (event_name = 'CreateAccessKey' OR (event_name = 'UpdateAccessKey' AND status = 'Active'))
+        AND event_time < $as_of
+    GROUP BY target_id
 ),
 key_changes AS (
     SELECT
@@ -61,13 +71,19 @@ key_changes AS (
                 record_index
         ) AS status,
         max(event_time) AS status_changed,
+        max(last_activated) AS last_activated,
+        -- Made inactive again, a key that was inactive already is so since the first time.
+        min(CASE
+            WHEN event_name = 'UpdateAccessKey' AND status = 'Inactive' AND coalesce(event_time >= last_activated, true) THEN event_time
+        END) AS inactive_since,
         last_value(event_id ORDER BY event_time, event_id) AS change_event_id
     FROM iam_changes
+    LEFT JOIN key_activations ON target_id = activated_key_id
     WHERE target_type = 'access_key'
         AND outcome = 'success'
         AND target_id LIKE 'AKIA%'
         AND event_name IN ('CreateAccessKey', 'DeleteAccessKey', 'UpdateAccessKey')
-        AND event_time < least($to, $as_of)
+        AND event_time < $as_of
     GROUP BY target_id
 ),
 key_logs AS (
@@ -90,6 +106,8 @@ key_logs AS (
         key_changes.created_by,
         key_changes.status,
         key_changes.status_changed,
+        key_changes.last_activated,
+        key_changes.inactive_since,
         key_changes.change_event_id
     FROM key_uses
     FULL JOIN key_changes ON key_uses.access_key_id = key_changes.access_key_id
@@ -102,15 +120,19 @@ key_inventory AS (
         AND iam_access_keys.account_id = inventory_then.account_id
         AND inventory_then.part = 'access_keys'
 ),
--- What a snapshot saw active was not inactive since a record before it.
-key_seen_active AS (
-    SELECT access_key_id, max(iam_access_keys.snapshot_time) AS seen_active
-    FROM iam_access_keys
-    LEFT SEMI JOIN iam_snapshots ON iam_access_keys.snapshot_id = iam_snapshots.snapshot_id
-    WHERE status = 'Active' AND access_key_id IS NOT NULL AND iam_access_keys.snapshot_time <= $as_of
-    GROUP BY access_key_id
+-- What a snapshot saw active was not inactive since a record before it; and what one saw inactive was so before a record after it.
+key_seen AS (
+    SELECT
+        seen.access_key_id,
+        max(CASE WHEN seen.status = 'Active' THEN seen.snapshot_time END) AS seen_active,
+        max(CASE WHEN seen.status <> 'Active' AND seen.snapshot_time < inactive_since THEN seen.snapshot_time END) AS seen_inactive
+    FROM iam_access_keys AS seen
+    LEFT SEMI JOIN iam_snapshots ON seen.snapshot_id = iam_snapshots.snapshot_id
+    LEFT JOIN key_changes ON seen.access_key_id = key_changes.access_key_id
+    WHERE seen.access_key_id IS NOT NULL AND seen.snapshot_time <= $as_of
+    GROUP BY seen.access_key_id
 ),
-key_facts AS (
+key_told AS (
     SELECT
         coalesce(kept.account_id, logged.account_id) AS account_id,
         coalesce(kept.user_name, logged.user_name) AS user_name,
@@ -125,13 +147,19 @@ key_facts AS (
             WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.snapshot_time
                 THEN coalesce(logged.status, kept.status)
             ELSE kept.status
-        END AS status,
+        END AS told_status,
+        CASE
+            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.snapshot_time THEN logged.status_changed
+            ELSE kept.snapshot_time
+        END AS told_at,
         -- Only the logs tell when. The report's last_rotated does not: it is the day of creation where nothing was changed,
         -- or where the change is younger than the report; and a record of the creation is no deactivation.
         CASE
-            WHEN logged.status = 'Inactive' AND (seen_active IS NULL OR logged.status_changed > seen_active)
-                THEN logged.status_changed
-        END AS deactivated,
+            WHEN logged.status = 'Inactive'
+                AND coalesce(logged.inactive_since > seen_active, true)
+                AND (seen_inactive IS NULL OR coalesce(seen_inactive < logged.last_activated, false))
+                THEN logged.inactive_since
+        END AS told_deactivated,
         coalesce(kept.created, logged.created, kept.last_rotated) AS created,
         logged.created_by,
         kept.last_used AS iam_last_used,
@@ -150,7 +178,21 @@ key_facts AS (
         logged.change_event_id
     FROM key_inventory AS kept
     FULL JOIN key_logs AS logged ON kept.access_key_id = logged.access_key_id
-    LEFT JOIN key_seen_active ON coalesce(kept.access_key_id, logged.access_key_id) = key_seen_active.access_key_id
+    LEFT JOIN key_seen ON coalesce(kept.access_key_id, logged.access_key_id) = key_seen.access_key_id
+),
+-- A key that signs is active, whatever an older word says. IAM takes a while to have a change everywhere.
+key_facts AS (
+    SELECT
+        * EXCEPT (told_status, told_at, told_deactivated),
+        CASE WHEN used_while_inactive THEN 'Active' ELSE told_status END AS status,
+        CASE WHEN NOT used_while_inactive THEN told_deactivated END AS deactivated
+    FROM (
+        SELECT
+            *,
+            coalesce(told_status IN ('Inactive', 'Expired') AND last_used_itself > told_at + INTERVAL '1 hour', false)
+                AS used_while_inactive
+        FROM key_told
+    ) AS told
 ),
 key_neighbours AS (
     SELECT
@@ -158,6 +200,7 @@ key_neighbours AS (
         bool_or(in_inventory AND access_key_id IS NULL) OVER (PARTITION BY account_id, user_name) AS user_lacks_key_ids,
         max(CASE WHEN NOT in_inventory THEN ct_last_used END) OVER (PARTITION BY account_id, user_name)
             AS unmatched_last_used,
+        max(CASE WHEN in_inventory THEN iam_last_used END) OVER (PARTITION BY account_id, user_name) AS user_iam_last_used,
         last_value(CASE WHEN NOT in_inventory THEN last_event_id END) OVER (
             PARTITION BY account_id, user_name
             ORDER BY CASE WHEN NOT in_inventory THEN ct_last_used END NULLS FIRST, access_key_id
@@ -168,7 +211,7 @@ key_neighbours AS (
 ),
 key_rows AS (
     SELECT
-        * EXCEPT (ct_last_used, unmatched_last_used, unmatched_event_id, user_lacks_key_ids, in_inventory),
+        * EXCEPT (ct_last_used, unmatched_last_used, user_iam_last_used, unmatched_event_id, user_lacks_key_ids, in_inventory),
         true AS has_key,
         in_inventory,
         NOT in_inventory AND user_lacks_key_ids AS may_be_a_slot,
@@ -178,8 +221,14 @@ key_rows AS (
     FROM (
         SELECT
             *,
-            coalesce(in_inventory AND access_key_id IS NULL AND unmatched_last_used > iam_last_used_as_of, false)
-                AS counts_for_user
+            -- A use that no slot's last use accounts for may be of any of them. IAM keeps it to a quarter of an hour.
+            coalesce(
+                in_inventory
+                AND access_key_id IS NULL
+                AND unmatched_last_used > coalesce(user_iam_last_used, arrow_cast(0, 'Timestamp(Microsecond, Some("UTC"))'))
+                    + INTERVAL '1 hour',
+                false
+            ) AS counts_for_user
         FROM key_neighbours
     ) AS neighbours
 ),
@@ -208,7 +257,17 @@ keys AS (
         key_rows.*,
         key_snapshots.snapshot_time,
         days_between(key_snapshots.snapshot_time, $as_of) AS inventory_age_days,
+        -- Of the older of the two: when the key was listed, and when IAM was asked about its last use.
+        greatest(
+            days_between(key_snapshots.snapshot_time, $as_of),
+            days_between(key_rows.iam_last_used_as_of, $as_of)
+        ) AS knowledge_age_days,
         days_between(key_rows.created, $as_of) AS age_days,
+        -- Where the logs do not cover the days since, IAM's silence counts only until it was asked.
+        days_between(
+            greatest(key_rows.created, key_rows.iam_last_used, key_rows.ct_last_used),
+            CASE WHEN held.coverage >= 0.9 THEN $as_of ELSE least($as_of, key_rows.iam_last_used_as_of) END
+        ) AS days_idle_vouched,
         greatest(key_rows.iam_last_used, key_rows.ct_last_used) AS last_used,
         days_between(greatest(key_rows.created, key_rows.iam_last_used, key_rows.ct_last_used), $as_of) AS days_idle,
         coalesce(held.coverage, 0.0) AS coverage,

@@ -150,7 +150,8 @@ fn snapshot(account: AccountFacts, shared: &BTreeSet<Part>, source: &str, at: i6
     let last_used_read = used.iter().any(|part| account.parts.contains(part));
     let last_used_as_of = last_used_read.then(|| {
         // A report may be older than the rest; the earlier time promises less.
-        account.report_generated.map_or(at, |generated| generated.min(at))
+        let told = account.report_generated.into_iter().chain(account.uses_written);
+        told.fold(at, i64::min)
     });
     let missing = missing(&account, &access_keys, shared, source);
     Inventory {

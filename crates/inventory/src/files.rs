@@ -76,7 +76,11 @@ pub fn read_folder(folder: &Path) -> Folder {
     let homes = Homes::of(folder, &files);
     for file in files {
         let home = homes.home(&file.path);
-        let source = take_in::Source { path: &file.path, fingerprint: file.fingerprint };
+        let source = take_in::Source {
+            path: &file.path,
+            fingerprint: file.fingerprint,
+            modified: file.modified,
+        };
         match take_in::file(&mut found.facts, source, file.content, home) {
             Ok(()) => {
                 found.files += 1;

@@ -136,7 +136,10 @@ async fn from_folder(
     if !folder.is_dir() {
         return Err(Usage::new(format!("--from {}: no such folder", folder.display())).into());
     }
-    let read = read(folder).await?;
+    let mut read = read(folder).await?;
+    if given.is_some() {
+        read.facts.forget_when_written();
+    }
     let at = match (given, read.newest) {
         // The whole day, but for what is still to come of it.
         (Some(GivenTime::Day(start)), _) if start <= now => GivenTime::Day(start).end().min(now),

@@ -24,6 +24,8 @@ struct Top<'a> {
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     notes: Vec<Cow<'a, str>>,
     columns: Vec<Column<'a>>,
+    /// Cells of the columns that only show when asked for, as a list of CSS selectors.
+    folded: String,
 }
 
 struct Column<'a> {
@@ -92,6 +94,7 @@ impl<W: Write> Html<W> {
             parameters,
             notes: heading.notes.iter().map(|note| term::visible(note)).collect(),
             columns: columns.collect(),
+            folded: folded(heading, schema),
         };
         top.write_into(&mut out)?;
         let cells = schema
@@ -110,6 +113,19 @@ impl<W: Write> Html<W> {
         });
         Ok(Self { out, cells, verdict })
     }
+}
+
+/// What a screen without room for all would leave out: a page has it all, and shows first what to look at first.
+fn folded(heading: &Heading, schema: &Schema) -> String {
+    let first = &heading.screen_columns;
+    if !schema.fields().iter().any(|field| first.contains(field.name())) {
+        return String::new();
+    }
+    let fields = schema.fields().iter().enumerate();
+    let rest = fields.filter(|(_, field)| !first.contains(field.name()));
+    let cells: Vec<String> =
+        rest.map(|(index, _)| format!("tr :nth-child({})", index + 1)).collect();
+    cells.join(", ")
 }
 
 impl<W: Write> Sink for Html<W> {

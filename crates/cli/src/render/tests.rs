@@ -537,6 +537,24 @@ fn a_page_sums_up_the_verdicts() {
     assert!(!plain.contains("data-value=\"STALE"), "{plain}");
 }
 
+#[test]
+fn a_page_shows_first_what_to_look_at_first() {
+    let array = || -> ArrayRef { Arc::new(StringArray::from(vec!["x"])) };
+    let columns = ["slot", "state", "calls"].map(|name| (name, array()));
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let page_of = |first: &[&str]| {
+        let screen_columns = first.iter().copied().map(str::to_owned).collect();
+        let heading = Heading { screen_columns, ..Heading::default() };
+        render_with(&piped(Format::Html), &heading, &batch)
+    };
+    let page = page_of(&["state", "change"]);
+    assert!(page.contains(":is(tr :nth-child(1), tr :nth-child(3)) {"), "{page}");
+    assert!(page.contains("all 3 columns"), "{page}");
+    for first in [&["slot", "state", "calls"][..], &[]] {
+        assert!(!page_of(first).contains("checkbox"), "{first:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_stream_is_left_when_the_limit_is_reached() {
     let batch = one_column(&["a", "b"]);

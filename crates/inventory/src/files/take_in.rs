@@ -19,6 +19,8 @@ pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     /// Of its bytes.
     pub(super) fingerprint: u64,
+    /// When it was written, in microseconds.
+    pub(super) modified: Option<i64>,
 }
 
 /// Takes in a file. `home` is the account that it is of where nothing in it says so.
@@ -34,6 +36,9 @@ pub(super) fn file(
             report::take_in(facts, &csv, generated)?;
             for account in accounts_of_report(&csv) {
                 let (file, print) = (path.display().to_string(), fingerprint(&csv));
+                if generated.is_none() {
+                    facts.account(&account).add_written(source.modified);
+                }
                 facts.account(&account).add_end("get-credential-report", "", &file, print);
             }
             Ok(())
@@ -55,7 +60,8 @@ pub(super) fn file(
         Content::Outputs(outputs) => {
             let named = accounts(&outputs);
             let own = named.iter().next().filter(|_| named.len() == 1).cloned();
-            let file = File { path, fingerprint: source.fingerprint, home: own.or(home) };
+            let Source { fingerprint, modified, .. } = source;
+            let file = File { path, fingerprint, modified, home: own.or(home) };
             for output in outputs {
                 file.output(facts, output)?;
             }
@@ -102,6 +108,7 @@ fn fingerprint(bytes: &[u8]) -> u64 {
 struct File<'a> {
     path: &'a Path,
     fingerprint: u64,
+    modified: Option<i64>,
     home: Option<String>,
 }
 
@@ -222,6 +229,7 @@ impl File<'_> {
             })
         });
         if let Some(used) = used {
+            facts.account(&account).add_written(self.modified);
             facts.account(&account).add_last_used(id, user_name, used);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Folders of files: the repository's fixtures, and bad ones.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rolecall_lake::Inventory;
 use rolecall_lake::inventory::{AccessKeyRow, RoleRow};
@@ -559,4 +560,22 @@ fn people_alone_make_no_snapshot() {
     assert_eq!(rejected, [""; 0]);
     assert!(done.inventories.is_empty());
     assert!(done.rejected[0].to_string().contains("kept with an account's IAM"), "{done:?}");
+}
+
+#[test]
+fn regression_last_uses_are_as_old_as_the_file_that_tells_them() {
+    let details = fixture("sandbox/get-account-authorization-details.json");
+    let used = "{\"UserName\": \"lab\", \"AccessKeyLastUsed\": {\"ServiceName\": \"N/A\"}}";
+    let name = "get-access-key-last-used.AKIALAB0000000000001.json";
+    let folder = folder_of(&[("details.json", &details), (name, used)]);
+    let written = NOW - 109 * 86_400_000_000;
+    let time = std::time::UNIX_EPOCH + Duration::from_micros(written.unsigned_abs());
+    let file = std::fs::File::options().write(true).open(folder.path().join(name)).unwrap();
+    file.set_modified(time).unwrap();
+    let told =
+        |facts: Facts| one(&snapshots(facts, "files", NOW), SANDBOX).snapshot.last_used_as_of;
+    assert_eq!(told(read_folder(folder.path()).facts), Some(written));
+    let mut facts = read_folder(folder.path()).facts;
+    facts.forget_when_written();
+    assert_eq!(told(facts), Some(NOW));
 }

@@ -127,7 +127,7 @@ async fn the_file_goes_before_tags_and_its_first_entry_counts() {
          db | CONFIRMED | key | ci-db | file:3 | #db |  | 2026-06-20 | [OWNER_CONFIRMED, OWNER_FILE]\n\
          gone | UNMATCHED | entry | nothing-* | file:30 |  |  |  | [ENTRY_UNMATCHED]\n\
          late | UNMATCHED | entry | ci-d? | file:12 |  |  |  | [ENTRY_UNMATCHED]\n\
-         web | ASKED | key | ci-web | file:9 |  | 2026-06-01 |  | [OWNER_ASKED, OWNER_FILE]\n\
+         web | NAMED | key | ci-web | file:9 |  |  |  | [OWNER_FILE]\n\
          web | ASKED | role | deploy | file:20 |  | 2026-06-21 |  | [OWNER_ASKED, OWNER_FILE]\n \
          | NONE | role | ci-web |  |  |  |  | [NO_OWNER]"
     );

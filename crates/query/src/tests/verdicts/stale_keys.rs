@@ -288,7 +288,7 @@ fn of_credential_reports() -> Vec<Expected> {
                 let second = by_iam(slot(&case, 2), 100, "ec2").text("status", "Active");
                 case.add("iam_access_keys", second)
             },
-            rows: vec!["u | 2 |  | STALE | 100 | high | [IDLE_TOO_LONG, KEY_ID_UNKNOWN]".to_owned()],
+            rows: vec!["u | 2 |  | STALE | 100 | medium | [IDLE_TOO_LONG, KEY_ID_UNKNOWN]".to_owned()],
         },
         Expected {
             name: "slots without ids",

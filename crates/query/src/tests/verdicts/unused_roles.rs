@@ -320,3 +320,14 @@ async fn a_role_is_idle_after_the_threshold_not_on_it() {
         assert_eq!(run(&case.lake, "unused-roles", &given, "state").await, expected, "{idle}");
     }
 }
+
+#[tokio::test]
+async fn regression_a_role_made_again_after_the_inventory_is_in_use() {
+    let case = Case::new("made again").snapshot(3, PARTS).logs(WINDOW);
+    let row = last_used(role(&case, 500), 200);
+    let case = with_use(case.add("iam_roles", row), "AROANEW", 1);
+    assert_eq!(
+        run(&lake([case]), "unused-roles", &[AS_OF], "role state reason_codes").await,
+        "R | USED | [IN_USE, RECREATED_SINCE_INVENTORY, CLOUDTRAIL_LATER_THAN_IAM]"
+    );
+}
