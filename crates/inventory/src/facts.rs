@@ -153,13 +153,6 @@ fn tags(tags: Option<Vec<output::Tag>>) -> BTreeMap<String, String> {
 }
 
 impl Facts {
-    /// What the user says of when this was true stands for when the files were written.
-    pub fn forget_when_written(&mut self) {
-        for account in self.accounts.values_mut() {
-            account.uses_written = None;
-        }
-    }
-
     /// An account, which is new where it was not met before.
     pub(crate) fn account(&mut self, id: &str) -> &mut AccountFacts {
         self.accounts.entry(id.to_owned()).or_default()
@@ -223,12 +216,6 @@ impl Facts {
 }
 
 impl AccountFacts {
-    /// Notes when a file was written that tells last uses: they are no younger.
-    pub(crate) fn add_written(&mut self, modified: Option<i64>) {
-        let both = self.uses_written.into_iter().chain(modified);
-        self.uses_written = both.min();
-    }
-
     pub(crate) fn add_user(&mut self, user: UserRow) {
         let Some(known) = self.users.get_mut(&user.user_name) else {
             self.users.insert(user.user_name.clone(), user);

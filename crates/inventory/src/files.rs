@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::error::{Problem, Rejected};
-use crate::facts::{Facts, is_account};
+use crate::facts::{AccountFacts, Facts, is_account};
 use crate::output::Output;
 use crate::report;
 
@@ -48,6 +48,23 @@ enum Content {
     /// A credential report, and when it was made.
     Report(Vec<u8>, Option<i64>),
     Vendors(Vec<vendors::Vendor>),
+}
+
+impl Facts {
+    /// What the user says of when this was true stands for when the files were written.
+    pub fn forget_when_written(&mut self) {
+        for account in self.accounts.values_mut() {
+            account.uses_written = None;
+        }
+    }
+}
+
+impl AccountFacts {
+    /// Notes when a file was written that tells last uses: they are no younger.
+    pub(crate) fn add_written(&mut self, modified: Option<i64>) {
+        let both = self.uses_written.into_iter().chain(modified);
+        self.uses_written = both.min();
+    }
 }
 
 /// Reads all files below `folder`.
