@@ -298,7 +298,12 @@ idle AS (
     SELECT
         *,
         greatest(iam_last_used, ct_last_used, last_assumed) AS last_used,
-        days_between(greatest(created, iam_last_used, ct_last_used, last_assumed), $as_of) AS days_idle
+        days_between(greatest(created, iam_last_used, ct_last_used, last_assumed), $as_of) AS days_idle,
+        -- Where the logs do not cover the days since, IAM's silence counts only until it was asked.
+        days_between(
+            greatest(created, iam_last_used, ct_last_used, last_assumed),
+            CASE WHEN coverage >= 0.9 THEN $as_of ELSE least($as_of, inventory_time) END
+        ) AS days_idle_vouched
     FROM facts
 ),
 judged AS (
@@ -311,9 +316,11 @@ judged AS (
             WHEN last_used IS NOT NULL AND days_idle <= $threshold_days THEN 'USED'
             WHEN NOT in_inventory OR inventory_age_days > $max_inventory_days OR NOT iam_last_used_known
                 THEN 'INSUFFICIENT_COVERAGE'
+            WHEN last_used IS NOT NULL AND days_idle_vouched <= $threshold_days THEN 'INSUFFICIENT_COVERAGE'
             WHEN last_used IS NOT NULL THEN 'UNUSED'
             WHEN created IS NULL THEN 'INSUFFICIENT_COVERAGE'
             WHEN age_days < $grace_days THEN 'NEVER_USED_YOUNG'
+            WHEN days_idle_vouched < $grace_days THEN 'INSUFFICIENT_COVERAGE'
             ELSE 'NEVER_USED_OLD'
         END AS state
     FROM idle
@@ -341,6 +348,10 @@ explained AS (
             END,
             CASE WHEN inventory_age_days > $max_inventory_days THEN 'STALE_INVENTORY' END,
             CASE WHEN in_inventory AND NOT iam_last_used_known THEN 'NO_IAM_LAST_USED' END,
+            CASE
+                WHEN state = 'INSUFFICIENT_COVERAGE' AND in_inventory AND iam_last_used_known
+                    AND inventory_age_days <= $max_inventory_days AND created IS NOT NULL THEN 'ASKED_TOO_EARLY'
+            END,
             CASE WHEN state = 'NEVER_USED_OLD' AND age_days > 400 THEN 'NOT_IN_400_DAYS' END,
             CASE WHEN had_predecessor THEN 'PREDECESSOR_IN_LOGS' END,
             CASE WHEN has_successor THEN 'RECREATED_SINCE_INVENTORY' END,
@@ -419,6 +430,7 @@ SELECT
         END,
         CASE WHEN inventory_age_days > $max_inventory_days THEN concat('the inventory is ', inventory_age_days, ' days old') END,
         CASE WHEN in_inventory AND NOT iam_last_used_known THEN 'IAM''s last use was not read, and silence of the logs alone proves nothing' END,
+        CASE WHEN codes LIKE '%ASKED_TOO_EARLY%' THEN 'no logs cover the days since IAM was asked about its last use' END,
         CASE WHEN had_predecessor THEN 'an earlier role of this name is in the logs, and does not count' END,
         CASE WHEN has_successor THEN 'it was deleted and made again after the inventory: its successor is in use' END,
         CASE

@@ -184,6 +184,11 @@ idle AS (
     SELECT
         *,
         days_between(greatest(created, last_used), $as_of) AS days_idle,
+        -- Where the logs do not cover the days since, IAM's silence counts only until it was asked.
+        days_between(
+            greatest(created, last_used),
+            CASE WHEN coverage >= 0.9 THEN $as_of ELSE least($as_of, inventory_time) END
+        ) AS days_idle_vouched,
         array_length(service_specific_credentials) > 0 AS has_service_credentials,
         CASE
             WHEN console_password IS NULL AND password_last_used IS NULL THEN 'UNKNOWN'
@@ -204,9 +209,11 @@ judged AS (
             WHEN NOT in_inventory OR inventory_age_days > $max_inventory_days OR password = 'UNKNOWN' OR NOT keys_known
                 OR coalesce(has_service_credentials, false) THEN 'UNKNOWN'
             WHEN password = 'NONE' AND active_keys = 0 AND coalesce(signing_certificates, 0) = 0 THEN 'NO_CREDENTIALS'
+            WHEN last_used IS NOT NULL AND days_idle_vouched <= $threshold_days THEN 'UNKNOWN'
             WHEN last_used IS NOT NULL THEN 'UNUSED'
             WHEN created IS NULL THEN 'UNKNOWN'
             WHEN age_days < $grace_days THEN 'NEVER_USED_YOUNG'
+            WHEN days_idle_vouched < $grace_days THEN 'UNKNOWN'
             ELSE 'NEVER_USED'
         END AS state
     FROM idle
@@ -238,6 +245,11 @@ explained AS (
             CASE WHEN inventory_age_days > $max_inventory_days THEN 'STALE_INVENTORY' END,
             CASE WHEN in_inventory AND password = 'UNKNOWN' THEN 'PASSWORD_UNKNOWN' END,
             CASE WHEN in_inventory AND NOT keys_known THEN 'KEYS_UNKNOWN' END,
+            CASE
+                WHEN state = 'UNKNOWN' AND in_inventory AND keys_known AND inventory_age_days <= $max_inventory_days
+                    AND password <> 'UNKNOWN' AND NOT coalesce(has_service_credentials, false) AND created IS NOT NULL
+                    THEN 'ASKED_TOO_EARLY'
+            END,
             CASE
                 WHEN coverage = 0 THEN 'NO_LOGS'
                 WHEN coverage < 0.9 THEN 'PARTIAL_LOGS'
@@ -297,6 +309,7 @@ SELECT
         END,
         CASE WHEN codes LIKE '%STALE_INVENTORY%' THEN concat('the inventory is ', inventory_age_days, ' days old') END,
         CASE WHEN codes LIKE '%PASSWORD_UNKNOWN%' THEN 'whether it has a password was not read: give the credential report' END,
+        CASE WHEN codes LIKE '%ASKED_TOO_EARLY%' THEN 'no logs cover the days since IAM was asked about its last use' END,
         CASE WHEN codes LIKE '%KEYS_UNKNOWN%' THEN 'its keys and their last use were not read lately' END,
         CASE
             WHEN coverage = 0 THEN 'the window has no logs of this account'

@@ -331,3 +331,17 @@ async fn regression_a_role_made_again_after_the_inventory_is_in_use() {
         "R | USED | [IN_USE, RECREATED_SINCE_INVENTORY, CLOUDTRAIL_LATER_THAN_IAM]"
     );
 }
+
+#[tokio::test]
+async fn regression_without_logs_a_role_is_idle_until_iam_was_asked() {
+    for (idle, expected) in [
+        (95, "INSUFFICIENT_COVERAGE | [ASKED_TOO_EARLY, NO_LOGS]"),
+        (97, "UNUSED | [IDLE_TOO_LONG, NO_LOGS]"),
+    ] {
+        let case = Case::new("asked six days ago").snapshot(6, PARTS);
+        let row = last_used(role(&case, 500), idle);
+        let lake = lake([case.add("iam_roles", row)]);
+        let found = run(&lake, "unused-roles", &[AS_OF], "state reason_codes").await;
+        assert_eq!(found, expected, "{idle}");
+    }
+}

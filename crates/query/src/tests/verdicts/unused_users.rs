@@ -216,3 +216,17 @@ async fn a_user_is_idle_after_the_threshold_not_on_it() {
         assert_eq!(run(&case.lake, "unused-users", &given, "state").await, expected, "{idle}");
     }
 }
+
+#[tokio::test]
+async fn regression_without_logs_a_user_is_idle_until_iam_was_asked() {
+    for (idle, expected) in
+        [(50, "UNKNOWN | [ASKED_TOO_EARLY, NO_LOGS]"), (52, "UNUSED | [IDLE_TOO_LONG, NO_LOGS]")]
+    {
+        let case = Case::new("asked six days ago").snapshot(6, PARTS);
+        let row = signed_in(user(&case, "U", 300), idle);
+        let lake = lake([case.add("iam_users", row)]);
+        let as_of = [("as_of", "2026-07-01T00:00:00Z")];
+        let found = run(&lake, "unused-users", &as_of, "state reason_codes").await;
+        assert_eq!(found, expected, "{idle}");
+    }
+}
