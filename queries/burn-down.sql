@@ -20,7 +20,7 @@
 --   inactive_keys: keys that are inactive or expired
 --   stale_keys: active keys that IAM saw idle for too long, never used ones included
 --   root_keys: active keys of root
---   keys_retired: keys that an earlier week, or this one, saw active and that are no longer
+--   keys_retired: keys, by id, that an earlier week, or this one, saw active and that are no longer
 --   roles: roles, without service-linked ones and those of Identity Center
 --   unused_roles: those that IAM saw idle for too long, never used ones included
 --   federated_roles: roles whose trust names an OIDC provider or SAML provider

@@ -1,7 +1,7 @@
 -- title: Every long-term access key known at as_of, from the inventory and from the logs
 -- comment: One row per key. Keys of the inventory and of the logs meet by key id. A credential report holds no ids: such a
---   key has a slot instead, and a use of its user's by a key of unknown id after the report is counted for it, since it
---   may be this one. Sessions that a key opened (GetSessionToken, GetFederationToken) count as its use. Keys that the
+--   key has a slot instead, and a use of its user's by a key of unknown id that IAM's last uses do not account for is
+--   counted for it, since it may be this one. Sessions that a key opened (GetSessionToken, GetFederationToken) count as its use. Keys that the
 --   logs show deleted are left out. An account that is in the logs, and whose keys no inventory tells, has a row without a key.
 -- with: held, inventory_then, data_events, key_children
 

@@ -193,6 +193,11 @@ impl Context {
     }
 }
 
+/// Whether `text` is an account id: twelve digits.
+pub(crate) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Wrong parameters are wrong usage; everything else is a failure.
 pub(crate) fn query_error(error: QueryError) -> anyhow::Error {
     match error.kind() {

@@ -174,8 +174,10 @@ impl Report {
             );
         }
         if !self.judged_by_coverage {
-            let _ =
-                writeln!(text, "\nNot asked by --require-coverage: it does not rest on the logs");
+            let _ = writeln!(
+                text,
+                "\nNot asked by --require-coverage: it does not rest on the logs alone"
+            );
         }
         if !self.pitfall.is_empty() {
             text.push_str(&format!("\nMind\n  {}\n", self.pitfall));

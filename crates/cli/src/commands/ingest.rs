@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rolecall_ingest::{Notice, Progress, S3, Selection, Snapshot, Source};
 use serde::Serialize;
 
-use super::{Context, verify};
+use super::{Context, is_account, verify};
 use crate::args;
 use crate::clock::Stopwatch;
 use crate::exit::{self, Exit, Usage};
@@ -122,7 +122,7 @@ pub(crate) fn sources(given: &[String]) -> anyhow::Result<Vec<Source>> {
 
 pub(crate) fn selection(args: &args::SelectionFlags) -> anyhow::Result<Selection> {
     for account in &args.accounts {
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account(account) {
             return Err(
                 Usage::new(format!("--account {account}: an account id has 12 digits")).into()
             );

@@ -15,7 +15,7 @@ use rolecall_inventory::{
 };
 use rolecall_lake::Inventory;
 
-use super::{Context, doctor};
+use super::{Context, doctor, is_account};
 use crate::clock::GivenTime;
 use crate::exit::{self, Exit, Usage};
 use crate::render::{Format, Heading};
@@ -184,8 +184,6 @@ async fn from_aws(args: &args::Inventory) -> anyhow::Result<Gathered> {
 /// The accounts that a file lists, or that are listed themselves.
 fn accounts(given: &str) -> anyhow::Result<Vec<String>> {
     let wrong = |reason: String| Usage::new(format!("--accounts {given}: {reason}"));
-    let is_account =
-        |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     if given.split(',').all(is_account) {
         return Ok(given.split(',').map(str::to_owned).collect());
     }

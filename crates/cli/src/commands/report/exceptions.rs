@@ -13,6 +13,7 @@ use rolecall_query::{Reports, glob};
 use super::cells;
 use super::toml_text::{self, Document, Entry, Value};
 use crate::clock;
+use crate::commands::is_account;
 use crate::exit::Usage;
 use crate::settings::did_you_mean;
 
@@ -184,7 +185,7 @@ fn set_match(
             exception.report = Some(text);
         }
         "account" => {
-            if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            if !is_account(&text) {
                 return Err(complain(format!("match.account: '{text}' is not 12 digits")));
             }
             exception.account = Some(text);

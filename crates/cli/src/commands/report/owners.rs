@@ -9,6 +9,7 @@ use rolecall_query::NamedOwner;
 
 use super::toml_text::{self, Document, Entry, Value};
 use crate::clock;
+use crate::commands::is_account;
 use crate::exit::Usage;
 use crate::settings::did_you_mean;
 
@@ -95,9 +96,8 @@ fn set_match(
         return Err(complain(format!("match.{name} is empty")));
     }
     let has_wildcard = text.contains(['*', '?']);
-    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     let pattern = match known {
-        "account" if !is_account && !has_wildcard => {
+        "account" if !is_account(&text) && !has_wildcard => {
             return Err(complain(format!("match.account: '{text}' is not 12 digits")));
         }
         "arn" if !text.starts_with("arn:") && !text.starts_with('*') => {
