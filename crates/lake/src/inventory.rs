@@ -18,9 +18,9 @@ use crate::schema::Table;
 mod rows;
 
 pub use self::rows::{
-    AccessKeyRow, AssignmentRow, AttachmentRow, GroupRow, IdentityProviderRow,
-    IdentityStoreUserRow, KnownAccountRow, OrganizationPolicyRow, PolicyRow, RoleRow,
-    TrustStatementRow, UserRow,
+    AccessKeyRow, AssignmentRow, AttachmentRow, CredentialRow, GroupRow, IdentityProviderRow,
+    IdentityStoreUserRow, KnownAccountRow, OrganizationPolicyRow, PartRow, PolicyRow, RoleRow,
+    TimeFrom, TrustStatementRow, UserRow,
 };
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -55,6 +55,10 @@ pub struct SnapshotRow {
 pub struct Inventory {
     /// What it is of.
     pub snapshot: SnapshotRow,
+    /// As of when each of its parts tells.
+    pub part_times: Vec<PartRow>,
+    /// Credentials other than passwords and access keys.
+    pub credentials: Vec<CredentialRow>,
     /// Users.
     pub users: Vec<UserRow>,
     /// Groups.
@@ -108,6 +112,8 @@ impl Lake {
     ) -> Result<Vec<String>> {
         let named = |inventory| Named { id: Uuid::new_v4().to_string(), inventory };
         let named: Vec<Named<'_>> = inventories.iter().map(named).collect();
+        self.record_rows(&named, |inventory| &inventory.part_times, now).await?;
+        self.record_rows(&named, |inventory| &inventory.credentials, now).await?;
         self.record_rows(&named, |inventory| &inventory.users, now).await?;
         self.record_rows(&named, |inventory| &inventory.groups, now).await?;
         self.record_rows(&named, |inventory| &inventory.access_keys, now).await?;

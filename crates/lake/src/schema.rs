@@ -41,6 +41,10 @@ pub enum Table {
     /// What was read of one account's IAM at one time. The rows of a snapshot in the tables below
     /// count only once it is here.
     IamSnapshots,
+    /// As of when each part of a snapshot tells.
+    IamParts,
+    /// Credentials other than passwords and access keys.
+    IamCredentials,
     /// IAM users, root among them.
     IamUsers,
     /// IAM groups.
@@ -74,10 +78,12 @@ impl Table {
         [Self::CredentialEvents, Self::IamChanges, Self::Activity, Self::LogFiles];
 
     /// The tables that are made when the first row is written, not with the lake.
-    pub const MADE_ON_USE: [Self; 15] = [
+    pub const MADE_ON_USE: [Self; 17] = [
         Self::DigestResults,
         Self::Trails,
         Self::IamSnapshots,
+        Self::IamParts,
+        Self::IamCredentials,
         Self::IamUsers,
         Self::IamGroups,
         Self::IamAccessKeys,
@@ -135,6 +141,8 @@ impl Table {
             Self::DigestResults => &columns::DIGEST_RESULTS,
             Self::Trails => &columns::TRAILS,
             Self::IamSnapshots => &inventory::IAM_SNAPSHOTS,
+            Self::IamParts => &inventory::IAM_PARTS,
+            Self::IamCredentials => &inventory::IAM_CREDENTIALS,
             Self::IamUsers => &inventory::IAM_USERS,
             Self::IamGroups => &inventory::IAM_GROUPS,
             Self::IamAccessKeys => &inventory::IAM_ACCESS_KEYS,

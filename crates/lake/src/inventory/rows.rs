@@ -92,6 +92,72 @@ macro_rules! row {
     };
 }
 
+/// Where the time of a part is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimeFrom {
+    /// IAM was asked then.
+    Api,
+    /// The file says so.
+    Content,
+    /// The user says so.
+    Given,
+    /// When the file was written.
+    File,
+}
+
+impl TimeFrom {
+    /// The word in `iam_parts.time_from`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Content => "content",
+            Self::Given => "given",
+            Self::File => "file",
+        }
+    }
+}
+
+/// As of when a part of a snapshot tells: a row of `iam_parts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRow {
+    /// What was read, as in `iam_snapshots.parts`.
+    pub part: String,
+    /// When, in microseconds.
+    pub read_at: i64,
+    /// Where that time is from.
+    pub time_from: TimeFrom,
+}
+
+impl Row for PartRow {
+    const TABLE: Table = Table::IamParts;
+
+    fn append(&self, row: &mut TableBuilder) {
+        row.text("part", Some(&self.part))
+            .time("read_at", Some(self.read_at))
+            .text("time_from", Some(self.time_from.as_str()));
+    }
+}
+
+row! {
+    /// A credential that is neither password nor access key: a row of `iam_credentials`.
+    CredentialRow in IamCredentials {
+        /// User; `<root_account>` for root.
+        user_name: String,
+        /// `service_specific`, `ssh_public_key`, `signing_certificate` or `mfa_device`.
+        kind: String,
+        /// Id, or the serial number of an MFA device.
+        credential_id: String,
+        /// Service that it is for.
+        service: Option<String>,
+        /// `Active`, `Inactive` or `Expired`.
+        status: Option<String>,
+        /// When it was made, in microseconds.
+        created: Option<i64>,
+        /// When it expires, in microseconds.
+        expires: Option<i64>,
+    }
+}
+
 row! {
     /// A user: a row of `iam_users`.
     UserRow in IamUsers {

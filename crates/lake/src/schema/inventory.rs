@@ -53,6 +53,41 @@ table!(
 );
 
 table!(
+    IAM_PARTS,
+    "iam_parts",
+    "As of when each part of a snapshot tells: what IAM says of a thing holds up to then and no longer, \
+     whatever the snapshot's other parts say",
+    ["part"],
+    [
+        always("part", Text, "What was read, as in iam_snapshots.parts"),
+        always("read_at", Time, "When it was read: of several files that it rests on, the oldest",),
+        always(
+            "time_from",
+            Text,
+            "Where that time is from: api (IAM was asked), content (the file says so), given \
+             (--snapshot-time), file (when the file was written, which a copy may change)",
+        ),
+    ]
+);
+
+table!(
+    IAM_CREDENTIALS,
+    "iam_credentials",
+    "Credentials of IAM users other than passwords and access keys as of a snapshot, one row per credential; \
+     IAM tells no last use of most of them",
+    ["user_name", "kind", "credential_id"],
+    [
+        always("user_name", Text, "User that it belongs to; <root_account> for root"),
+        always("kind", Text, "service_specific, ssh_public_key, signing_certificate or mfa_device",),
+        always("credential_id", Text, "Its id, or the serial number of an MFA device"),
+        some("service", Text, "Service that a service-specific credential is for"),
+        some("status", Text, "Active, Inactive or Expired; an MFA device has none"),
+        some("created", Time, "When it was made, uploaded or enabled"),
+        some("expires", Time, "When it expires"),
+    ]
+);
+
+table!(
     IAM_USERS,
     "iam_users",
     "IAM users as of a snapshot, one row per user; root is one",

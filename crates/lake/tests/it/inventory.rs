@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use rolecall_lake::inventory::{
-    AccessKeyRow, AssignmentRow, AttachmentRow, GroupRow, IdentityProviderRow,
-    IdentityStoreUserRow, KnownAccountRow, OrganizationPolicyRow, PolicyRow, RoleRow,
-    TrustStatementRow, UserRow,
+    AccessKeyRow, AssignmentRow, AttachmentRow, CredentialRow, GroupRow, IdentityProviderRow,
+    IdentityStoreUserRow, KnownAccountRow, OrganizationPolicyRow, PartRow, PolicyRow, RoleRow,
+    TimeFrom, TrustStatementRow, UserRow,
 };
 use rolecall_lake::{Inventory, MaintainOptions, SnapshotRow, Table};
 
@@ -18,7 +18,9 @@ fn some(text: &str) -> Option<String> {
 }
 
 /// The tables that a snapshot has rows in, the one that makes it count last.
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 15] = [
+    Table::IamParts,
+    Table::IamCredentials,
     Table::IamUsers,
     Table::IamGroups,
     Table::IamAccessKeys,
@@ -57,6 +59,12 @@ fn inventory(account: &str, snapshot_time: i64) -> Inventory {
             last_used_as_of: Some(snapshot_time - HOUR),
             ..SnapshotRow::default()
         },
+        part_times: vec![PartRow {
+            part: "users".to_owned(),
+            read_at: snapshot_time - HOUR,
+            time_from: TimeFrom::Content,
+        }],
+        credentials: vec![CredentialRow::default()],
         users: vec![UserRow {
             user_name: "ci".to_owned(),
             signing_certificates: Some(2),
