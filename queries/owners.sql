@@ -8,6 +8,9 @@
 --   to: timestamp = null; only records before this time; as_of if not given
 --   account: text = null; only this account
 --   role: text = null; only this role: ARN, account/name, or name
+--   threshold_days: integer = 45; a key that has been idle for more days than this is stale
+--   grace_days: integer = 7; a key that was never used and is younger than this is not yet called unused
+--   max_inventory_days: integer = 7; an inventory older than this proves no idleness
 --   owner: text = null; only what this owner has, as in the column owner, in any case
 -- columns:
 --   owner: person or team to ask: by the file (--owners), else by tag, else who made it; null where nothing says

@@ -3,6 +3,12 @@
 --   delivered on it, in any region, and all of them are held (see the view coverage); coverage is the days held over the
 --   days of the window.
 
+held_days AS (
+    SELECT account_id, aws_region, day, bool_and(held) AS held
+    FROM coverage
+    WHERE account_id IS NOT NULL AND arrow_cast(day, 'Timestamp(Microsecond, Some("UTC"))') < $to
+    GROUP BY account_id, aws_region, day
+),
 held AS (
     SELECT
         account_id,

@@ -1,28 +1,72 @@
 -- title: The inventory as it was known at as_of
--- comment: One row per account and part of the inventory (users, access_keys, roles, …): the latest snapshot that read the
---   part and was taken by then. A credential report tells of users and of their keys too, without the keys' ids.
+-- comment: inventory_then has one row per account and part of the inventory (users, access_keys, roles, …): the latest reading of
+--   the part by then. read_at is when it was read, the oldest of the files that it rests on; IAM's word on last uses holds
+--   up to four hours before that (known_until), since it hears of them late:
+--   https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html. A credential report tells of users
+--   and of their keys too, without the keys' ids.
 
 inventory_parts AS (
-    SELECT account_id, snapshot_id, snapshot_time, last_used_as_of, unnest(parts) AS part
-    FROM iam_snapshots
-    WHERE snapshot_time <= $as_of
+    SELECT
+        told.account_id,
+        told.snapshot_id,
+        told.snapshot_time,
+        told.last_used_as_of,
+        told.part,
+        coalesce(
+            iam_parts.read_at,
+            CASE WHEN told.part IN ('credential_report', 'access_key_last_used', 'role_last_used')
+                THEN least(told.last_used_as_of, told.snapshot_time) END,
+            told.snapshot_time
+        ) AS read_at,
+        iam_parts.time_from
+    FROM (
+        SELECT account_id, snapshot_id, snapshot_time, last_used_as_of, unnest(parts) AS part
+        FROM iam_snapshots
+        WHERE snapshot_time <= $as_of
+    ) AS told
+    LEFT JOIN iam_parts
+        ON told.snapshot_id = iam_parts.snapshot_id
+        AND told.account_id = iam_parts.account_id
+        AND told.part = iam_parts.part
+),
+-- When the parts of one snapshot were read.
+snapshot_reads AS (
+    SELECT
+        account_id,
+        snapshot_id,
+        min(CASE part WHEN 'access_keys' THEN read_at END) AS keys_read_at,
+        min(CASE part WHEN 'access_key_last_used' THEN read_at END) AS key_use_read_at,
+        min(CASE part WHEN 'credential_report' THEN read_at END) AS report_read_at,
+        min(CASE part WHEN 'users' THEN read_at END) AS users_read_at,
+        min(CASE part WHEN 'roles' THEN read_at END) AS roles_read_at,
+        min(CASE part WHEN 'role_last_used' THEN read_at END) AS role_use_read_at
+    FROM inventory_parts
+    GROUP BY account_id, snapshot_id
 ),
 inventory_subjects AS (
-    SELECT account_id, snapshot_id, snapshot_time, last_used_as_of, part
+    SELECT *
     FROM inventory_parts
     UNION ALL
-    SELECT account_id, snapshot_id, snapshot_time, last_used_as_of, unnest(make_array('access_keys', 'users'))
+    SELECT * EXCEPT (part, read_at, time_from), unnest(make_array('access_keys', 'users')) AS part, read_at, time_from
     FROM inventory_parts
     WHERE part = 'credential_report'
 ),
 inventory_then AS (
-    SELECT account_id, part, snapshot_id, snapshot_time, last_used_as_of
+    SELECT
+        account_id,
+        part,
+        snapshot_id,
+        snapshot_time,
+        last_used_as_of,
+        read_at,
+        read_at - INTERVAL '4 hours' AS known_until,
+        time_from
     FROM (
         SELECT
             *,
             row_number() OVER (
                 PARTITION BY account_id, part
-                ORDER BY snapshot_time DESC, snapshot_id DESC
+                ORDER BY read_at DESC, snapshot_time DESC, snapshot_id DESC
             ) AS place
         FROM inventory_subjects
     ) AS ranked

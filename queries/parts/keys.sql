@@ -1,8 +1,12 @@
--- title: Every long-term access key known at as_of, from the inventory and from the logs
--- comment: One row per key. Keys of the inventory and of the logs meet by key id. A credential report holds no ids: such a
---   key has a slot instead, and a use of its user's by a key of unknown id that IAM's last uses do not account for is
---   counted for it, since it may be this one. Sessions that a key opened (GetSessionToken, GetFederationToken) count as its use. Keys that the
---   logs show deleted are left out. An account that is in the logs, and whose keys no inventory tells, has a row without a key.
+-- title: Every long-term access key known at as_of, with all that is known of its use
+-- comment: One row per key. Its evidence is, by source, what IAM said and until when (known_until), what the logs show used until
+--   as_of, and what they show changed. Silence counts up to known_until only: days_idle ends there. Keys of the inventory and of the
+--   logs meet by key id. A credential report holds no ids: such a key has a slot instead, and a use of its user's by a key of
+--   unknown id that IAM's last uses do not account for is counted for it, since it may be this one. Sessions that a key opened
+--   (GetSessionToken, GetFederationToken) count as its use. Keys that the logs show deleted are left out. An account that is
+--   in the logs, and whose keys no inventory tells, has a row without a key.
+--   standing: USED, STALE, NEVER_USED, NEVER_USED_YOUNG, INACTIVE or UNKNOWN; key_codes is what it rests on. For a report with
+--   threshold_days, grace_days and max_inventory_days.
 -- with: held, inventory_then, data_events, key_children
 
 key_uses AS (
@@ -112,25 +116,58 @@ key_logs AS (
     FROM key_uses
     FULL JOIN key_changes ON key_uses.access_key_id = key_changes.access_key_id
 ),
-key_inventory AS (
-    SELECT iam_access_keys.*, inventory_then.last_used_as_of
+-- What each snapshot says of a key, and as of when: its status by the list of keys, its last use by the answer about the key
+-- or by the credential report.
+key_words AS (
+    SELECT
+        iam_access_keys.*,
+        CASE
+            WHEN iam_access_keys.access_key_id IS NULL THEN coalesce(report_read_at, iam_access_keys.snapshot_time)
+            ELSE coalesce(keys_read_at, report_read_at, iam_access_keys.snapshot_time)
+        END AS status_read_at,
+        CASE
+            WHEN NOT last_used_known THEN NULL
+            WHEN matched_by = 'access_key_id' THEN coalesce(key_use_read_at, iam_access_keys.snapshot_time)
+            WHEN matched_by IS NULL THEN coalesce(least(key_use_read_at, report_read_at), iam_access_keys.snapshot_time)
+            ELSE coalesce(report_read_at, iam_access_keys.snapshot_time)
+        END AS use_read_at
     FROM iam_access_keys
-    JOIN inventory_then
-        ON iam_access_keys.snapshot_id = inventory_then.snapshot_id
-        AND iam_access_keys.account_id = inventory_then.account_id
-        AND inventory_then.part = 'access_keys'
+    JOIN snapshot_reads
+        ON iam_access_keys.snapshot_id = snapshot_reads.snapshot_id
+        AND iam_access_keys.account_id = snapshot_reads.account_id
 ),
--- What a snapshot saw active was not inactive since a record before it; and what one saw inactive was so before a record after it.
-key_seen AS (
+-- What all snapshots say of a key together. What one saw active was not inactive since a record before it; and what one saw
+-- inactive was so before a record after it.
+key_history AS (
     SELECT
         seen.access_key_id,
-        max(CASE WHEN seen.status = 'Active' THEN seen.snapshot_time END) AS seen_active,
-        max(CASE WHEN seen.status <> 'Active' AND seen.snapshot_time < inactive_since THEN seen.snapshot_time END) AS seen_inactive
-    FROM iam_access_keys AS seen
-    LEFT SEMI JOIN iam_snapshots ON seen.snapshot_id = iam_snapshots.snapshot_id
+        max(use_read_at) AS use_read_at,
+        max(last_used) AS last_used,
+        last_value(last_used_service ORDER BY last_used NULLS FIRST, use_read_at NULLS FIRST) AS last_used_service,
+        last_value(last_used_region ORDER BY last_used NULLS FIRST, use_read_at NULLS FIRST) AS last_used_region,
+        max(CASE WHEN seen.status = 'Active' THEN status_read_at END) AS seen_active,
+        max(CASE WHEN seen.status <> 'Active' AND status_read_at < inactive_since THEN status_read_at END) AS seen_inactive
+    FROM key_words AS seen
     LEFT JOIN key_changes ON seen.access_key_id = key_changes.access_key_id
-    WHERE seen.access_key_id IS NOT NULL AND seen.snapshot_time <= $as_of
+    WHERE seen.access_key_id IS NOT NULL
     GROUP BY seen.access_key_id
+),
+key_inventory AS (
+    SELECT
+        key_words.* EXCEPT (use_read_at, last_used, last_used_service, last_used_region),
+        coalesce(key_history.use_read_at, key_words.use_read_at) AS use_read_at,
+        coalesce(key_history.last_used, key_words.last_used) AS last_used,
+        coalesce(key_history.last_used_service, key_words.last_used_service) AS last_used_service,
+        coalesce(key_history.last_used_region, key_words.last_used_region) AS last_used_region,
+        seen_active,
+        seen_inactive,
+        inventory_then.time_from
+    FROM key_words
+    JOIN inventory_then
+        ON key_words.snapshot_id = inventory_then.snapshot_id
+        AND key_words.account_id = inventory_then.account_id
+        AND inventory_then.part = 'access_keys'
+    LEFT JOIN key_history ON key_words.access_key_id = key_history.access_key_id
 ),
 key_told AS (
     SELECT
@@ -142,16 +179,18 @@ key_told AS (
         kept.slot,
         coalesce(kept.is_root, logged.user_name = '<root_account>', false) AS is_root,
         kept.snapshot_id IS NOT NULL AS in_inventory,
-        -- What the logs saw later than the inventory holds.
+        kept.status_read_at,
+        kept.time_from AS inventory_time_from,
+        -- What the logs saw later than IAM was read.
         CASE
-            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.snapshot_time
-                THEN coalesce(logged.status, kept.status)
+            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.status_read_at THEN coalesce(logged.status, kept.status)
             ELSE kept.status
         END AS told_status,
         CASE
-            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.snapshot_time THEN logged.status_changed
-            ELSE kept.snapshot_time
-        END AS told_at,
+            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.status_read_at THEN logged.status_changed
+            ELSE kept.status_read_at
+        END AS status_as_of,
+        logged.status_changed,
         -- Only the logs tell when. The report's last_rotated does not: it is the day of creation where nothing was changed,
         -- or where the change is younger than the report; and a record of the creation is no deactivation.
         CASE
@@ -162,11 +201,12 @@ key_told AS (
         END AS told_deactivated,
         coalesce(kept.created, logged.created, kept.last_rotated) AS created,
         logged.created_by,
+        logged.last_activated,
         kept.last_used AS iam_last_used,
         kept.last_used_service AS iam_last_used_service,
         kept.last_used_region AS iam_last_used_region,
-        coalesce(kept.last_used_known, false) AS iam_last_used_known,
-        coalesce(kept.last_used_as_of, kept.snapshot_time) AS iam_last_used_as_of,
+        kept.use_read_at IS NOT NULL AS iam_last_used_known,
+        kept.use_read_at,
         kept.matched_by,
         logged.first_used AS ct_first_used,
         logged.last_used_itself,
@@ -178,18 +218,17 @@ key_told AS (
         logged.change_event_id
     FROM key_inventory AS kept
     FULL JOIN key_logs AS logged ON kept.access_key_id = logged.access_key_id
-    LEFT JOIN key_seen ON coalesce(kept.access_key_id, logged.access_key_id) = key_seen.access_key_id
 ),
 -- A key that signs is active, whatever an older word says. IAM takes a while to have a change everywhere.
 key_facts AS (
     SELECT
-        * EXCEPT (told_status, told_at, told_deactivated),
+        * EXCEPT (told_status, told_deactivated),
         CASE WHEN used_while_inactive THEN 'Active' ELSE told_status END AS status,
         CASE WHEN NOT used_while_inactive THEN told_deactivated END AS deactivated
     FROM (
         SELECT
             *,
-            coalesce(told_status IN ('Inactive', 'Expired') AND last_used_itself > told_at + INTERVAL '1 hour', false)
+            coalesce(told_status IN ('Inactive', 'Expired') AND last_used_itself > status_as_of + INTERVAL '1 hour', false)
                 AS used_while_inactive
         FROM key_told
     ) AS told
@@ -233,7 +272,7 @@ key_rows AS (
     ) AS neighbours
 ),
 key_snapshots AS (
-    SELECT account_id, snapshot_time
+    SELECT account_id, read_at AS keys_read_at, known_until AS keys_known_until
     FROM inventory_then
     WHERE part = 'access_keys'
 ),
@@ -252,53 +291,27 @@ key_and_unlisted_rows AS (
     -- Never true: each side keeps its own rows.
     FULL JOIN unlisted ON key_rows.access_key_id = unlisted.no_key
 ),
-keys AS (
+key_evidence AS (
     SELECT
         key_rows.*,
-        key_snapshots.snapshot_time,
-        days_between(key_snapshots.snapshot_time, $as_of) AS inventory_age_days,
-        -- Of the older of the two: when the key was listed, and when IAM was asked about its last use.
-        greatest(
-            days_between(key_snapshots.snapshot_time, $as_of),
-            days_between(key_rows.iam_last_used_as_of, $as_of)
-        ) AS knowledge_age_days,
-        days_between(key_rows.created, $as_of) AS age_days,
-        -- Where the logs do not cover the days since, IAM's silence counts only until it was asked.
-        days_between(
-            greatest(key_rows.created, key_rows.iam_last_used, key_rows.ct_last_used),
-            CASE WHEN held.coverage >= 0.9 THEN $as_of ELSE least($as_of, key_rows.iam_last_used_as_of) END
-        ) AS days_idle_vouched,
-        greatest(key_rows.iam_last_used, key_rows.ct_last_used) AS last_used,
-        days_between(greatest(key_rows.created, key_rows.iam_last_used, key_rows.ct_last_used), $as_of) AS days_idle,
+        coalesce(status_read_at, keys_read_at) AS inventory_time,
+        use_read_at - INTERVAL '4 hours' AS known_until,
+        greatest(iam_last_used, ct_last_used) AS last_used,
+        greatest(created, last_activated, iam_last_used, ct_last_used) AS idle_since,
         coalesce(held.coverage, 0.0) AS coverage,
         held.held_from,
-        -- What the inventory leaves open about the key, as a reason code.
+        -- What the inventory leaves open about the key.
         CASE
             WHEN inventory_later.account_id IS NOT NULL THEN 'INVENTORY_LATER_THAN_AS_OF'
-            WHEN key_snapshots.snapshot_time IS NULL THEN 'NO_INVENTORY'
-            WHEN key_rows.may_be_a_slot THEN 'KEY_ID_UNKNOWN'
-            WHEN key_rows.has_key AND NOT key_rows.in_inventory THEN 'NOT_IN_INVENTORY'
+            WHEN keys_read_at IS NULL THEN 'NO_INVENTORY'
+            WHEN may_be_a_slot THEN 'KEY_ID_UNKNOWN'
+            WHEN has_key AND NOT in_inventory THEN 'NOT_IN_INVENTORY'
             WHEN key_rows.access_key_id IS NULL THEN 'KEY_ID_UNKNOWN'
-        END AS inventory_gap,
-        -- IAM keeps the last use to a quarter of an hour, and hears of it late.
-        coalesce(
-            key_rows.iam_last_used > coalesce(
-                key_rows.ct_last_used,
-                arrow_cast(held.held_from, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '1 hour'
-            ) + INTERVAL '1 hour',
-            false
-        ) AS iam_is_later,
-        coalesce(
-            key_rows.iam_last_used_known
-            AND key_rows.ct_last_used > coalesce(
-                key_rows.iam_last_used,
-                arrow_cast(0, 'Timestamp(Microsecond, Some("UTC"))')
-            ) + INTERVAL '1 hour',
-            false
-        ) AS cloudtrail_is_later,
+        END AS inventory_code,
         data_services.service IS NOT NULL AS iam_service_is_data,
         for_account.service IS NOT NULL OR for_all.service IS NOT NULL AS data_events_recorded,
-        account_trails.account_id IS NOT NULL OR organization_trails.known IS NOT NULL AS trail_is_known
+        CASE WHEN account_trails.account_id IS NOT NULL OR organization_trails.known IS NOT NULL
+            THEN 'the trails record no' ELSE 'no trail is known that records' END AS trails_word
     FROM key_and_unlisted_rows AS key_rows
     LEFT JOIN key_snapshots ON key_rows.account_id = key_snapshots.account_id
     LEFT JOIN held ON key_rows.account_id = held.account_id
@@ -313,4 +326,96 @@ keys AS (
         AND coalesce(data_services.service, 's3') = for_all.service
     LEFT JOIN trails_known AS account_trails ON key_rows.account_id = account_trails.account_id
     LEFT JOIN (SELECT DISTINCT true AS known FROM trails_known WHERE account_id IS NULL) AS organization_trails ON true
+),
+key_ages AS (
+    SELECT
+        *,
+        coalesce(status IN ('Inactive', 'Expired'), false) AS is_off,
+        days_between(created, $as_of) AS age_days,
+        days_between(idle_since, known_until) AS days_idle_known,
+        days_between(idle_since, $as_of) AS days_idle_now,
+        days_between(last_used, $as_of) AS days_since_use,
+        CASE WHEN ct_last_used >= coalesce(iam_last_used, ct_last_used) THEN 'logs' WHEN iam_last_used IS NOT NULL THEN 'iam' END
+            AS last_used_by,
+        CASE WHEN iam_service_is_data THEN iam_last_used_service ELSE 's3' END AS blind_service,
+        days_between(status_as_of, $as_of) AS status_age_days,
+        -- Of the oldest word that an answer rests on.
+        greatest(days_between(inventory_time, $as_of), days_between(use_read_at, $as_of)) AS knowledge_age_days,
+        -- IAM keeps the last use to a quarter of an hour, and hears of it late.
+        coalesce(
+            iam_last_used
+                > coalesce(ct_last_used, arrow_cast(held_from, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '1 hour')
+                + INTERVAL '1 hour',
+            false
+        ) AS iam_is_later,
+        coalesce(
+            iam_last_used_known
+            AND ct_last_used
+                > coalesce(iam_last_used, arrow_cast(0, 'Timestamp(Microsecond, Some("UTC"))')) + INTERVAL '1 hour',
+            false
+        ) AS cloudtrail_is_later
+    FROM key_evidence
+),
+key_gaps AS (
+    SELECT
+        *,
+        NOT is_off AND coalesce(days_since_use <= $threshold_days, false) AS in_use,
+        coalesce(knowledge_age_days > $max_inventory_days, false) AS inventory_is_old,
+        last_used IS NULL AND coalesce(age_days < $grace_days, false) AS is_young,
+        coalesce(status_changed > known_until, false) AS changed_since_asked,
+        -- IAM was asked too soon after the last use, or after the key was made, for its silence to say anything.
+        coalesce(days_idle_known <= CASE WHEN last_used IS NULL THEN $grace_days - 1 ELSE $threshold_days END, true) AS asked_too_early
+    FROM key_ages
+),
+keys AS (
+    SELECT
+        *,
+        CASE WHEN standing = 'USED' THEN days_idle_now ELSE coalesce(days_idle_known, days_idle_now) END AS days_idle,
+        codes(
+            CASE standing
+                WHEN 'USED' THEN 'IN_USE'
+                WHEN 'STALE' THEN 'IDLE_TOO_LONG'
+                WHEN 'NEVER_USED' THEN 'NEVER_USED'
+                WHEN 'NEVER_USED_YOUNG' THEN 'YOUNG'
+                WHEN 'INACTIVE' THEN 'INACTIVE'
+            END, true,
+            'ROOT_KEY', is_root,
+            'ACTIVE_AGAIN', used_while_inactive,
+            inventory_code, true,
+            'SLOT_AMBIGUOUS', matched_by = 'ambiguous',
+            'STALE_INVENTORY', inventory_is_old,
+            'NO_IAM_LAST_USED', in_inventory AND NOT iam_last_used_known,
+            'CHANGED_SINCE_INVENTORY', changed_since_asked AND in_inventory AND NOT is_young,
+            'ASKED_TOO_EARLY', standing = 'UNKNOWN' AND in_inventory AND iam_last_used_known AND NOT inventory_is_old
+                AND NOT changed_since_asked AND asked_too_early,
+            'USED_BY_UNKNOWN_KEY', used_by_unknown_key,
+            CASE
+                WHEN iam_is_later AND ct_last_used IS NULL AND coverage > 0 THEN 'IAM_ONLY'
+                WHEN iam_is_later AND coverage > 0 THEN 'IAM_LATER_THAN_CLOUDTRAIL'
+                WHEN cloudtrail_is_later THEN 'CLOUDTRAIL_LATER_THAN_IAM'
+            END, true,
+            CASE
+                WHEN data_events_recorded THEN NULL
+                WHEN iam_is_later AND iam_service_is_data THEN 'BLIND_DATA_EVENTS'
+                WHEN in_inventory AND NOT iam_last_used_known AND ct_last_used IS NULL THEN 'BLIND_DATA_EVENTS'
+            END, true,
+            'TIME_FROM_FILE', inventory_time_from = 'file',
+            'NO_LOGS', coverage = 0,
+            'PARTIAL_LOGS', coverage > 0 AND coverage < 0.9
+        ) AS key_codes
+    FROM (
+        SELECT
+            *,
+            CASE
+                WHEN NOT has_key THEN 'UNKNOWN'
+                WHEN is_off AND status_age_days <= $max_inventory_days THEN 'INACTIVE'
+                WHEN in_use THEN 'USED'
+                WHEN NOT in_inventory OR inventory_is_old OR NOT iam_last_used_known THEN 'UNKNOWN'
+                WHEN is_young THEN 'NEVER_USED_YOUNG'
+                WHEN changed_since_asked OR asked_too_early OR is_off THEN 'UNKNOWN'
+                WHEN last_used IS NOT NULL THEN 'STALE'
+                ELSE 'NEVER_USED'
+            END AS standing
+        FROM key_gaps
+    ) AS placed
 )

@@ -45,6 +45,14 @@ pub enum QueryError {
         /// The names there are.
         known: String,
     },
+    /// No reason has this code.
+    #[error("no reason code is called '{code}'{hint}")]
+    UnknownReason {
+        /// The code that was asked for.
+        code: String,
+        /// What may have been meant.
+        hint: String,
+    },
     /// The report does not have this parameter.
     #[error("report '{report}' has no parameter '{name}'; it has: {known}")]
     UnknownParameter {
@@ -113,6 +121,7 @@ impl QueryError {
             Self::Sql { .. }
             | Self::Execution(_)
             | Self::UnknownReport { .. }
+            | Self::UnknownReason { .. }
             | Self::UnknownParameter { .. }
             | Self::MissingParameter { .. }
             | Self::BadParameter { .. } => Kind::Question,

@@ -14,6 +14,7 @@ use datafusion::prelude::SessionContext;
 
 mod agent;
 pub(crate) mod arn;
+mod codes;
 pub(crate) mod databases;
 pub(crate) mod glob;
 mod ip;
@@ -36,7 +37,7 @@ pub struct FunctionDoc {
 }
 
 /// The functions that are ours, beside DataFusion's own.
-pub const FUNCTIONS: [FunctionDoc; 14] = [
+pub const FUNCTIONS: [FunctionDoc; 15] = [
     FunctionDoc {
         name: "agent_family",
         usage: "agent_family(user_agent)",
@@ -56,6 +57,11 @@ pub const FUNCTIONS: [FunctionDoc; 14] = [
         name: "arn_session",
         usage: "arn_session(arn)",
         comment: "Session name in the ARN of an assumed role or federated user, else null",
+    },
+    FunctionDoc {
+        name: "codes",
+        usage: "codes(code, condition, …)",
+        comment: "List of the codes whose condition holds, in the order in which they are given",
     },
     FunctionDoc {
         name: "counted",
@@ -119,6 +125,7 @@ pub(crate) fn register(context: &SessionContext, networks: &Networks) {
     context.register_udf(days_between());
     context.register_udf(role_is());
     context.register_udf(glob::function());
+    context.register_udf(ScalarUDF::from(codes::Codes::new()));
     context.register_udf(ScalarUDF::from(ip::IpIn::new()));
     for function in networks::functions(networks) {
         context.register_udf(function);

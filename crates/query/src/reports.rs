@@ -10,10 +10,13 @@ use std::path::Path;
 use crate::catalog::QUERIES;
 use crate::front_matter::FrontMatter;
 use crate::params::{self, Param};
+use crate::reasons::{Explainer, Reasons};
 use crate::{Findings, QueryError, Rows, Session, Values, findings, parts, suggest};
 
-const KEYS: [&str; 9] =
-    ["title", "question", "with", "pitfall", "findings", "key", "watch", "screen", "coverage"];
+const KEYS: [&str; 10] = [
+    "title", "question", "with", "pitfall", "findings", "key", "watch", "screen", "coverage",
+    "figures",
+];
 
 /// A report, as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -43,6 +46,8 @@ pub struct Report {
     pub judged_by_coverage: bool,
     /// The columns that come first where a screen has no room for all; empty where it does not say.
     pub screen: Vec<String>,
+    /// Columns of its SQL that only the sentences of its reasons need; they are no columns of the answer.
+    pub figures: Vec<String>,
     /// The query, with the parts that it shares with others (`with`) at its head.
     pub sql: String,
 }
@@ -113,6 +118,7 @@ impl Report {
             watch,
             judged_by_coverage,
             screen,
+            figures: findings::names(&value("figures")),
             sql: parts::compose(file, &matter)?,
         })
     }
@@ -140,6 +146,11 @@ impl Report {
     /// The values for its placeholders: what was typed, else defaults. `now` is in microseconds.
     pub fn bind(&self, given: &BTreeMap<String, String>, now: i64) -> Result<Values, QueryError> {
         params::bind(&self.name, &self.params, given, now)
+    }
+
+    /// Whether its SQL may yield a reason code.
+    pub fn yields(&self, code: &str) -> bool {
+        self.sql.contains(&format!("'{code}'"))
     }
 
     /// The report in words: question, parameters, columns, pitfall and SQL.
@@ -267,11 +278,13 @@ impl Session {
 
     /// Runs `report` with values that [`Report::bind`] made.
     pub async fn run(&self, report: &Report, values: &Values) -> Result<Rows, QueryError> {
-        self.sql(&report.sql, values).await.map_err(|error| match error {
+        let rows = self.sql(&report.sql, values).await.map_err(|error| match error {
             QueryError::Sql { message, hint } => {
                 QueryError::Sql { message: format!("{}: {message}", report.file), hint }
             }
             other => other,
-        })
+        })?;
+        let explainer = Explainer::new(report, &rows.schema, Reasons::built_in()?);
+        Ok(rows.explained_by(explainer))
     }
 }

@@ -16,13 +16,16 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionContext};
 use datafusion::scalar::ScalarValue;
+use futures::StreamExt as _;
 use rolecall_lake::{LakeReader, Table};
 
 use crate::catalog::{self, Relation};
 use crate::functions::FUNCTIONS;
 use crate::functions::networks::Networks;
+use crate::reasons::{Explained, Explainer};
 use crate::{NamedOwner, QueryError, suggest};
 
 /// How much a session may use.
@@ -62,6 +65,8 @@ pub struct Rows {
     pub schema: SchemaRef,
     /// The batches.
     pub stream: SendableRecordBatchStream,
+    /// What is said of whole accounts, as the rows are read.
+    explained: Explained,
 }
 
 impl std::fmt::Debug for Rows {
@@ -71,6 +76,21 @@ impl std::fmt::Debug for Rows {
 }
 
 impl Rows {
+    /// The same rows with what their reason codes say.
+    pub(crate) fn explained_by(self, explainer: Option<Explainer>) -> Self {
+        let Some(explainer) = explainer else { return self };
+        let (schema, explained) = (explainer.schema(), explainer.explained());
+        let batches = self.stream.map(move |batch| Ok(explainer.rows(&batch?)?));
+        let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), batches));
+        Self { schema, stream, explained }
+    }
+
+    /// Hands out, once the stream is read, what its rows say of accounts as a whole: each sentence once.
+    pub fn notes(&self) -> impl Fn() -> Vec<String> + use<> {
+        let explained = self.explained.clone();
+        move || explained.notes()
+    }
+
     /// All batches at once.
     pub async fn collect(self) -> Result<Vec<RecordBatch>, QueryError> {
         Ok(datafusion::physical_plan::common::collect(self.stream).await?)
@@ -119,7 +139,7 @@ impl Session {
         let frame = self.plan(query, values).await?;
         let schema = Arc::clone(frame.schema().inner());
         let stream = frame.execute_stream().await?;
-        Ok(Rows { schema, stream })
+        Ok(Rows { schema, stream, explained: Explained::default() })
     }
 
     /// Plans a query without running it.

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
 use arrow::datatypes::Schema;
 use futures::{StreamExt as _, TryStreamExt as _};
-use rolecall_query::{Report, Reports, Rows, Session, Values};
+use rolecall_query::{Reasons, Report, Reports, Rows, Session, Values};
 
 use super::Context;
 use crate::exit::{self, Exit, Usage};
@@ -50,9 +50,8 @@ pub(crate) async fn run(context: &Context, args: &args::Report) -> anyhow::Resul
         return Ok(Exit::Done);
     }
     if let Some(name) = &args.explain {
-        let report = reports.get(name).map_err(|error| Usage::new(error.to_string()))?;
         let mut out = exit::stdout();
-        write!(out, "{}", term::visible_lines(&report.explain()))?;
+        write!(out, "{}", term::visible_lines(&explain(&reports, name)?))?;
         out.flush()?;
         return Ok(Exit::Done);
     }
@@ -145,9 +144,13 @@ impl Run<'_> {
         }
         let has = |column: &&String| job.report.columns.iter().any(|c| c.name == **column);
         let mut split = plan.split_by.as_ref().filter(has).map(|column| Split::new(column));
+        let of_accounts = rows.notes();
         let summary = write_rows(rows, &mut annotator, &heading, outs, split.as_mut()).await?;
         if plan.output.is_none() {
             self.context.say_below(&footer(&summary, &annotator.tally));
+            for note in of_accounts() {
+                self.context.say_below(&note);
+            }
             if plan.all {
                 writeln!(stdout)?;
             }
@@ -293,6 +296,22 @@ impl Run<'_> {
         files.insert(0, place.uri_of(&path(format.extension())));
         Ok(files)
     }
+}
+
+/// A report in words, or a reason code, which is written in capitals.
+fn explain(reports: &Reports, name: &str) -> anyhow::Result<String> {
+    let is_code = name.len() > 1 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    if is_code {
+        let reasons = Reasons::built_in().map_err(super::query_error)?;
+        let reason = reasons.get(name).map_err(|error| Usage::new(error.to_string()))?;
+        let mut text = reason.explain();
+        let uses = |report: &&Report| report.yields(&reason.code);
+        let named: Vec<&str> = reports.list().filter(uses).map(|one| one.name.as_str()).collect();
+        text.push_str(&format!("\nIn the reports: {}\n", named.join(", ")));
+        return Ok(text);
+    }
+    let report = reports.get(name).map_err(|error| Usage::new(error.to_string()))?;
+    Ok(report.explain())
 }
 
 /// The report's own, and what a run adds.

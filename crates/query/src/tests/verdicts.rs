@@ -155,3 +155,20 @@ fn by_iam(row: Row, days: i64, service: &str) -> Row {
         .text("last_used_service", service)
         .text("last_used_region", "eu-west-1")
 }
+
+/// What a case gave, and what it should have given.
+#[derive(Default)]
+struct Differences(Vec<String>);
+
+impl Differences {
+    fn add(&mut self, name: &str, found: &[&str], expected: &[String]) {
+        if found != expected {
+            self.0.push(format!("{name}:\n  found    {found:?}\n  expected {expected:?}"));
+        }
+    }
+
+    /// Fails with all of them, not with the first alone.
+    fn none(self) {
+        assert!(self.0.is_empty(), "{}", self.0.join("\n"));
+    }
+}

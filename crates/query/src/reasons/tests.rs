@@ -1,0 +1,105 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Reasons, String> {
+    Reasons::parse(text)
+}
+
+#[test]
+fn what_is_wrong_with_the_file_is_said() {
+    for (text, expected) in [
+        ("A = 1", "A is no table"),
+        ("[A]\ntitle = 'x'", "A: it has no sentence"),
+        ("[A]\nsentence = 'x'", "A: it has no title"),
+        ("[A]\ntitle = 'x'\nsentence = 'x {B}'", "A: 'B' is no name of a column, in 'x {B}'"),
+        ("[A]\ntitle = 'x'\nsentence = '{a'", "A: '{' without '}' in '{a'"),
+        ("[A]\ntitle = 'x'\nsentence = 'x'\nsure = 1", "A: unknown key 'sure'"),
+        ("[A]\ntitle = 'x'\nsentence = 'x'\nconfidence = 'some'", "A: confidence: 'some'"),
+    ] {
+        assert_eq!(parse(text).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn a_sentence_without_one_of_its_figures_is_not_said() {
+    let figures = |name: &str| match name {
+        "days" => Some("1".to_owned()),
+        "keys" => Some("2".to_owned()),
+        "share" => Some("0.5313".to_owned()),
+        _ => None,
+    };
+    let said = |text: &str| Template::parse(text).unwrap().fill(figures);
+    assert_eq!(said("{days|day} of {keys|key}"), Some("1 day of 2 keys".to_owned()));
+    assert_eq!(said("{share|percent} held"), Some("53.1 % held".to_owned()));
+    assert_eq!(said("delete {access_key_id}"), None);
+}
+
+/// The SQL of every built-in report.
+fn reports() -> Vec<crate::Report> {
+    crate::Reports::built_in().unwrap().list().cloned().collect()
+}
+
+/// Codes that a report's SQL may yield: what stands in `codes(…)`, and in the cases of columns called `…_code`.
+fn codes_in(sql: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut rest = sql;
+    while let Some(start) = rest.find("codes(") {
+        let inner = &rest[start + "codes(".len()..];
+        let mut depth = 1;
+        let end = inner.char_indices().find(|(_, c)| {
+            depth += match c {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            depth == 0
+        });
+        let (end, _) = end.unwrap();
+        literals(&inner[..end], &mut found);
+        rest = &inner[end..];
+    }
+    for (end, _) in sql.match_indices("_code\n").chain(sql.match_indices("_code,")) {
+        let before = &sql[..end];
+        if let Some(start) =
+            before.rfind("CASE").filter(|_| before.trim_end().rsplit(' ').nth(1) == Some("AS"))
+        {
+            literals(&before[start..], &mut found);
+        }
+    }
+    found
+}
+
+/// Texts in capitals that are yielded: not those that something is compared with.
+fn literals(sql: &str, found: &mut BTreeSet<String>) {
+    let pieces: Vec<&str> = sql.split('\'').collect();
+    for pair in pieces.windows(2).step_by(2) {
+        let (before, text) = (pair[0].trim_end(), pair[1]);
+        let yielded = before.is_empty()
+            || before.ends_with("THEN")
+            || before.ends_with("ELSE")
+            || before.ends_with(',') && !before.contains(" IN (") && before != ",";
+        let is_code = text.len() > 3
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_' || byte.is_ascii_digit());
+        if yielded && is_code {
+            found.insert(text.to_owned());
+        }
+    }
+}
+
+#[test]
+fn every_code_that_is_used_exists_and_every_one_that_exists_is_used() {
+    let known: BTreeSet<String> =
+        Reasons::built_in().unwrap().list().map(|reason| reason.code.clone()).collect();
+    let used: BTreeSet<String> =
+        reports().iter().flat_map(|report| codes_in(&report.sql)).collect();
+    assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "not in {FILE}");
+    assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "in no report");
+}
+
+#[test]
+fn no_report_picks_its_words_by_looking_into_joined_codes() {
+    for report in reports() {
+        assert!(!report.sql.contains("codes LIKE"), "{}", report.name);
+    }
+}
