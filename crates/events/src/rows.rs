@@ -277,8 +277,8 @@ pub struct CredentialEvent<'a> {
     pub record_index: u32,
 }
 
-/// A record that changes an access key, user, role, policy, attachment, identity provider, trust
-/// anchor or trail, success or failure.
+/// A record that changes a credential, user, role, policy, attachment, identity provider, trust anchor or
+/// trail, success or failure.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct IamChange<'a> {
     /// `eventID`; old records have none.
@@ -309,19 +309,20 @@ pub struct IamChange<'a> {
     pub source_service: Option<&'a str>,
     /// `userAgent`.
     pub user_agent: Option<&'a str>,
-    /// What kind of thing was changed: `access_key`, `user`, `role`, `group`, `policy`, `trail`, ….
+    /// What kind of thing was changed: `access_key`, `login_profile` (a password), `user`, `role`, `policy`, ….
     pub target_type: &'static str,
     /// Its ARN, where the record has one.
     pub target_arn: Option<&'a str>,
-    /// Its name; for an access key, the user's.
+    /// Its name; for a credential, the user's, and `<root_account>` for root's.
     pub target_name: Option<&'a str>,
-    /// Its unique id; for an access key, the access key id.
+    /// Its unique id; for a credential its own: the access key id, a device's serial number.
     pub target_id: Option<&'a str>,
     /// The policy that was attached, detached, or made the default.
     pub policy_arn: Option<&'a str>,
-    /// The status that was set (`Active` or `Inactive` for an access key).
+    /// The status that was set (`Active` or `Inactive` for a credential).
     pub status: Option<&'a str>,
-    /// The policy document, or the selectors of a trail, as JSON text; at most 100 KB.
+    /// The policy document, the selectors of a trail, or what a user or group is called from now on
+    /// (`newUserName`, `newGroupName`, `newPath`), as JSON text; at most 100 KB.
     pub document: Option<Cow<'a, str>>,
     /// Position in `Records`, from 0.
     pub record_index: u32,
