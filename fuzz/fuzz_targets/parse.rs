@@ -42,4 +42,12 @@ fn check(file: &LogFile<'_>) {
     assert_eq!(account.iam_changes, file.iam_changes.len() as u64);
     let counted: u64 = file.activity.iter().map(|row| row.event_count).sum();
     assert_eq!(counted, account.seen - account.rejected);
+    // 2006 to 2261: whatever is reckoned from a row must not overflow.
+    let in_range = |time: &i64| (1_136_073_600_000_000..9_214_646_400_000_000).contains(time);
+    assert!(account.first_event_time.iter().chain(&account.last_event_time).all(in_range));
+    for event in &file.credential_events {
+        assert!(event.issued_expiration.iter().chain(&event.caller_session_created).all(in_range));
+        assert!(event.duration_seconds.is_none_or(|seconds| (1..=129_600).contains(&seconds)));
+    }
+    assert!(file.activity.iter().all(|row| row.session_created.iter().all(in_range)));
 }

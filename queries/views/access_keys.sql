@@ -99,7 +99,7 @@ SELECT
     coalesce(used.account_id, changes.account_id) AS account_id,
     -- A root record's user name is the alias of its account.
     CASE
-        WHEN used.principal_arn LIKE '%:root' THEN NULL
+        WHEN used.principal_arn LIKE '%:root' OR changes.user_name = '<root_account>' THEN NULL
         ELSE coalesce(used.user_name, changes.user_name)
     END AS user_name,
     coalesce(used.principal_arn, users.principal_arn) AS principal_arn,

@@ -223,6 +223,82 @@ fn enormous_strings() {
     check("2-bad.json", format!("\"{text}\""), &refused("no `Records`"));
 }
 
+/// Figures and times that overflow what is reckoned from them, each in a record of its own, and the furthest
+/// that are still taken; with the number of those that must be rejected.
+fn records_at_the_bounds() -> (Vec<Record>, u64) {
+    let mut number = 100;
+    let mut call = |name: &str| {
+        number += 1;
+        Record::assume_role(number).with("eventName", json!(name))
+    };
+    let mut records = Vec::new();
+    let issued = |expiration: &str| json!({"credentials": {"accessKeyId": "ASIAODD", "expiration": expiration}});
+    for seconds in [i64::MIN, -1, 0, 1, 129_600, 129_601, 9_223_372_036_854, i64::MAX] {
+        for name in ["AssumeRole", "GetSessionToken"] {
+            let request = json!({"durationSeconds": seconds, "roleSessionName": "odd",
+                "roleArn": "arn:aws:iam::111122223333:role/app/deploy"});
+            let answer = json!({"credentials": {"accessKeyId": format!("ASIA{seconds}")}});
+            let call = call(name).with("requestParameters", request);
+            records.push(call.with("responseElements", answer));
+        }
+    }
+    let times = [
+        "0000-01-01T00:00:00Z",
+        "1970-01-01T00:00:00Z",
+        "2262-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ];
+    let localized =
+        ["Jan 1, 0, 1:00:00 AM", "Jan 1, 290000, 1:00:00 AM", "Jan 1, 999999999, 1:00:00 AM"];
+    for time in times.iter().chain(&localized) {
+        let mut identity = call("AssumeRole").0["userIdentity"].clone();
+        identity["sessionContext"] = json!({"attributes": {"creationDate": time}});
+        let call = call("AssumeRole").with("userIdentity", identity);
+        records.push(call.with("responseElements", issued(time)));
+    }
+    for time in ["2006-01-01T00:00:00Z", "2261-12-31T23:59:59Z"] {
+        records.push(
+            call("AssumeRole")
+                .with("eventTime", json!(time))
+                .with("responseElements", issued(time)),
+        );
+    }
+    let mut rejected = 0;
+    for time in times {
+        for name in ["AssumeRole", "CreateAccessKey", "GetCallerIdentity"] {
+            records.push(call(name).with("eventTime", json!(time)));
+            rejected += 1;
+        }
+    }
+    (records, rejected)
+}
+
+/// One record made every view fail that it came to: `Arithmetic overflow`, `Timestamp out of range`.
+#[test]
+fn regression_no_record_can_break_a_view_or_a_report() {
+    let (records, rejected) = records_at_the_bounds();
+    let (scratch, source) = among_neighbours(|source| {
+        std::fs::write(source.join("2-odd.json"), log_file(records)).unwrap();
+    });
+    let lake = scratch.lake("lake");
+    let run = lake.ingest([&source]).run().exits(5);
+    run.complains_of(&["2-odd.json", "has an eventTime before 2006 or after 2261"]);
+    assert_eq!(run.json()["rejected_records"], rejected, "{run}");
+    assert_eq!(run.json()["rejected_files"], 0, "{run}");
+
+    let names = lake.command("schema").args(["--format", "json"]).run().exits(0).json();
+    let names: Vec<&str> =
+        names.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"sessions") && names.contains(&"credential_events"), "{names:?}");
+    let queries: Vec<String> = names.iter().map(|name| format!("SELECT * FROM {name}")).collect();
+    let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+    lake.sql_all(&queries);
+    for as_of in ["2026-01-06T00:00:00Z", "2261-12-31T00:00:00Z"] {
+        let reports = ["--all", "--as-of", as_of, "--format", "json", "--output", "reports"];
+        lake.command("report").args(reports).run().exits(0);
+    }
+}
+
 #[test]
 fn a_file_above_the_cap() {
     let (scratch, source) = among_neighbours(|source| {

@@ -10,6 +10,13 @@ use crate::rows::{CredentialEvent, Outcome, RoleArnSource};
 use crate::tape::{Nodes, Place};
 use crate::time::parse_expiration;
 
+/// The longest session that any call grants: GetSessionToken's and GetFederationToken's 36 hours.
+const MAX_DURATION_SECONDS: i64 = 129_600;
+
+/// Most elements of a list that a row keeps. STS takes at most 50 tags and 10 policies; what is longer was
+/// made to do harm.
+const MAX_LIST: usize = 100;
+
 /// Whether a record is a credential event, by `eventSource` and `eventName` alone.
 pub(crate) fn is_credential_event(source: &str, name: &str) -> bool {
     match source {
@@ -93,7 +100,7 @@ pub(crate) fn read<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>) -> CredentialE
 }
 
 /// Failed sign-ins carry no `errorCode`, only `responseElements.<eventName>: "Failure"`.
-fn outcome(nodes: Nodes<'_, '_>, record: &Record<'_>) -> Outcome {
+pub(crate) fn outcome(nodes: Nodes<'_, '_>, record: &Record<'_>) -> Outcome {
     let answered_failure = record.event_source == "signin.amazonaws.com"
         && nodes.text_at(record.response, &[record.event_name]) == Some("Failure");
     if record.error_code.is_some() || answered_failure {
@@ -126,15 +133,18 @@ fn superseded_event<'a>(nodes: Nodes<'_, 'a>, addendum: Place) -> Option<&'a str
 fn read_request<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut CredentialEvent<'a>) {
     for (key, value) in nodes.members(record.request) {
         match key {
-            "durationSeconds" => event.duration_seconds = nodes.integer(value),
+            "durationSeconds" => {
+                let asked = nodes.integer(value);
+                event.duration_seconds = asked.filter(|n| (1..=MAX_DURATION_SECONDS).contains(n));
+            }
             "externalId" => event.external_id = nodes.text(value),
             "serialNumber" => event.mfa_serial = nodes.text(value),
             "sourceIdentity" => event.source_identity = nodes.text(value),
             "policy" => event.session_policy = nodes.text(value),
             "policyArns" => event.session_policy_arns = policy_arns(nodes, value),
             "transitiveTagKeys" => {
-                event.transitive_tag_keys =
-                    nodes.elements(value).filter_map(|key| nodes.text(key)).collect();
+                let keys = nodes.elements(value).filter_map(|key| nodes.text(key));
+                event.transitive_tag_keys = keys.take(MAX_LIST).collect();
             }
             "roleSessionName" => event.session_name = nodes.text(value),
             // GetFederationToken names the federated user, which is its session.
@@ -157,14 +167,14 @@ fn read_request<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut Crede
 
 fn policy_arns<'a>(nodes: Nodes<'_, 'a>, place: Place) -> Vec<&'a str> {
     let arn = |element| nodes.text(element).or_else(|| nodes.text_at(element, &["arn"]));
-    nodes.elements(place).filter_map(arn).collect()
+    nodes.elements(place).filter_map(arn).take(MAX_LIST).collect()
 }
 
 /// Tags are a list of `{key, value}` in a request's `tags`, but a map in `principalTags` and
 /// `incomingTransitiveTags`. The first value of a key stands.
 fn read_tags<'a>(nodes: Nodes<'_, 'a>, place: Place, tags: &mut Vec<(&'a str, &'a str)>) {
     let mut add = |key: &'a str, value: Option<&'a str>| {
-        if !tags.iter().any(|(known, _)| *known == key) {
+        if tags.len() < MAX_LIST && !tags.iter().any(|(known, _)| *known == key) {
             tags.push((key, value.unwrap_or_default()));
         }
     };

@@ -1,194 +1,28 @@
-//! Records that change who may do what: keys, users, roles, policies, providers, trails.
+//! Records that change who may do what: credentials, users, roles, policies, providers, trails.
 //!
 //! Later verdicts need them ("was this key used before it was deactivated?", "since when does this
 //! role trust that account?"). One record in, one row out; nothing is replayed into a state.
 
+mod target;
+
 use std::borrow::Cow;
 
-use crate::record::{Record, access_key_id};
-use crate::rows::{IamChange, Outcome};
+use crate::credential::outcome;
+use crate::record::{Identity, Record, access_key_id};
+use crate::rows::IamChange;
 use crate::tape::{Nodes, Place};
+
+pub(crate) use target::target_type;
+use target::{is_of_a_user, shape};
 
 /// Policy documents are at most 10 KB for roles and 6 KB for managed policies, so nothing real is cut.
 const MAX_DOCUMENT_BYTES: usize = 100 * 1024;
 
-/// What kind of thing a record changes; `None` where it changes none of ours.
-pub(crate) fn target_type(source: &str, name: &str) -> Option<&'static str> {
-    match source {
-        "iam.amazonaws.com" => iam_target(name),
-        "cloudtrail.amazonaws.com" => matches!(
-            name,
-            "CreateTrail"
-                | "UpdateTrail"
-                | "DeleteTrail"
-                | "StartLogging"
-                | "StopLogging"
-                | "PutEventSelectors"
-                | "PutInsightSelectors"
-        )
-        .then_some("trail"),
-        "rolesanywhere.amazonaws.com" => match name {
-            "CreateTrustAnchor" | "UpdateTrustAnchor" | "DeleteTrustAnchor"
-            | "EnableTrustAnchor" | "DisableTrustAnchor" => Some("trust_anchor"),
-            "CreateProfile" | "UpdateProfile" | "DeleteProfile" | "EnableProfile"
-            | "DisableProfile" => Some("roles_anywhere_profile"),
-            _ => None,
-        },
-        "sso.amazonaws.com" => match name {
-            "CreateAccountAssignment" | "DeleteAccountAssignment" => Some("account_assignment"),
-            "CreatePermissionSet"
-            | "UpdatePermissionSet"
-            | "DeletePermissionSet"
-            | "PutInlinePolicyToPermissionSet"
-            | "DeleteInlinePolicyFromPermissionSet"
-            | "AttachManagedPolicyToPermissionSet"
-            | "DetachManagedPolicyFromPermissionSet"
-            | "AttachCustomerManagedPolicyReferenceToPermissionSet"
-            | "DetachCustomerManagedPolicyReferenceFromPermissionSet"
-            | "PutPermissionsBoundaryToPermissionSet"
-            | "DeletePermissionsBoundaryFromPermissionSet" => Some("permission_set"),
-            _ => None,
-        },
-        "organizations.amazonaws.com" => matches!(
-            name,
-            "CreatePolicy" | "UpdatePolicy" | "DeletePolicy" | "AttachPolicy" | "DetachPolicy"
-        )
-        .then_some("organization_policy"),
-        "eks.amazonaws.com" => matches!(
-            name,
-            "CreatePodIdentityAssociation"
-                | "UpdatePodIdentityAssociation"
-                | "DeletePodIdentityAssociation"
-        )
-        .then_some("pod_identity_association"),
-        _ => None,
-    }
-}
+/// What the credential report, and with it the inventory, calls root.
+const ROOT_USER: &str = "<root_account>";
 
-fn iam_target(name: &str) -> Option<&'static str> {
-    // Reads are the bulk of IAM's records; they all start like this.
-    if name.starts_with("Get") || name.starts_with("List") || name.starts_with("Simulate") {
-        return None;
-    }
-    Some(match name {
-        "CreateAccessKey" | "UpdateAccessKey" | "DeleteAccessKey" => "access_key",
-        "CreateUser"
-        | "UpdateUser"
-        | "DeleteUser"
-        | "PutUserPolicy"
-        | "DeleteUserPolicy"
-        | "AttachUserPolicy"
-        | "DetachUserPolicy"
-        | "PutUserPermissionsBoundary"
-        | "DeleteUserPermissionsBoundary"
-        | "AddUserToGroup"
-        | "RemoveUserFromGroup"
-        | "TagUser"
-        | "UntagUser" => "user",
-        "CreateLoginProfile" | "UpdateLoginProfile" | "DeleteLoginProfile" | "ChangePassword" => {
-            "login_profile"
-        }
-        "CreateServiceSpecificCredential"
-        | "UpdateServiceSpecificCredential"
-        | "DeleteServiceSpecificCredential"
-        | "ResetServiceSpecificCredential" => "service_specific_credential",
-        "UploadSSHPublicKey" | "UpdateSSHPublicKey" | "DeleteSSHPublicKey" => "ssh_public_key",
-        "UploadSigningCertificate" | "UpdateSigningCertificate" | "DeleteSigningCertificate" => {
-            "signing_certificate"
-        }
-        "CreateVirtualMFADevice"
-        | "DeleteVirtualMFADevice"
-        | "EnableMFADevice"
-        | "DeactivateMFADevice"
-        | "ResyncMFADevice" => "mfa_device",
-        "CreateGroup" | "UpdateGroup" | "DeleteGroup" | "PutGroupPolicy" | "DeleteGroupPolicy"
-        | "AttachGroupPolicy" | "DetachGroupPolicy" => "group",
-        "CreateRole"
-        | "UpdateRole"
-        | "UpdateRoleDescription"
-        | "DeleteRole"
-        | "UpdateAssumeRolePolicy"
-        | "PutRolePolicy"
-        | "DeleteRolePolicy"
-        | "AttachRolePolicy"
-        | "DetachRolePolicy"
-        | "PutRolePermissionsBoundary"
-        | "DeleteRolePermissionsBoundary"
-        | "CreateServiceLinkedRole"
-        | "DeleteServiceLinkedRole"
-        | "TagRole"
-        | "UntagRole" => "role",
-        "CreateInstanceProfile"
-        | "DeleteInstanceProfile"
-        | "AddRoleToInstanceProfile"
-        | "RemoveRoleFromInstanceProfile" => "instance_profile",
-        "CreatePolicy"
-        | "DeletePolicy"
-        | "CreatePolicyVersion"
-        | "DeletePolicyVersion"
-        | "SetDefaultPolicyVersion" => "policy",
-        "CreateOpenIDConnectProvider"
-        | "DeleteOpenIDConnectProvider"
-        | "UpdateOpenIDConnectProviderThumbprint"
-        | "AddClientIDToOpenIDConnectProvider"
-        | "RemoveClientIDFromOpenIDConnectProvider" => "oidc_provider",
-        "CreateSAMLProvider" | "UpdateSAMLProvider" | "DeleteSAMLProvider" => "saml_provider",
-        "EnableOrganizationsRootCredentialsManagement"
-        | "DisableOrganizationsRootCredentialsManagement"
-        | "EnableOrganizationsRootSessions"
-        | "DisableOrganizationsRootSessions" => "organization",
-        _ => return None,
-    })
-}
-
-/// Where each kind of target keeps its name, id and ARN: member names in the request, and the object
-/// of the answer that describes the target.
-struct Shape {
-    names: &'static [&'static str],
-    ids: &'static [&'static str],
-    arns: &'static [&'static str],
-    answer: &'static str,
-}
-
-fn shape(target_type: &str) -> Shape {
-    let (names, ids, arns, answer): (
-        &'static [&'static str],
-        &'static [&'static str],
-        &'static [&'static str],
-        &'static str,
-    ) = match target_type {
-        "access_key" => (&["userName"], &["accessKeyId"], &[], "accessKey"),
-        "user" => (&["userName"], &["userId"], &["arn"], "user"),
-        "login_profile" => (&["userName"], &[], &[], "loginProfile"),
-        "service_specific_credential" => {
-            (&["userName"], &["serviceSpecificCredentialId"], &[], "serviceSpecificCredential")
-        }
-        "ssh_public_key" => (&["userName"], &["sSHPublicKeyId"], &[], "sSHPublicKey"),
-        "signing_certificate" => (&["userName"], &["certificateId"], &[], "certificate"),
-        "mfa_device" => {
-            (&["userName", "virtualMFADeviceName"], &[], &["serialNumber"], "virtualMFADevice")
-        }
-        "group" => (&["groupName"], &["groupId"], &["arn"], "group"),
-        "role" => (&["roleName"], &["roleId"], &["arn"], "role"),
-        "instance_profile" => {
-            (&["instanceProfileName"], &["instanceProfileId"], &["arn"], "instanceProfile")
-        }
-        "policy" => (&["policyName"], &["policyId"], &["policyArn", "arn"], "policy"),
-        "oidc_provider" => (&["url"], &[], &["openIDConnectProviderArn"], ""),
-        "saml_provider" => (&["name"], &[], &["sAMLProviderArn"], ""),
-        "trail" => (&["name", "trailName"], &[], &["trailARN", "trailArn"], ""),
-        "trust_anchor" => (&["name"], &["trustAnchorId"], &["trustAnchorArn"], "trustAnchor"),
-        "roles_anywhere_profile" => (&["name"], &["profileId"], &["profileArn"], "profile"),
-        "account_assignment" => (&["targetId"], &["principalId"], &["permissionSetArn"], ""),
-        "permission_set" => (&["name"], &[], &["permissionSetArn"], "permissionSet"),
-        "organization_policy" => (&["name"], &["policyId", "id"], &[], "policy"),
-        "pod_identity_association" => {
-            (&["clusterName"], &["associationId"], &["associationArn"], "association")
-        }
-        _ => (&[], &[], &[], ""),
-    };
-    Shape { names, ids, arns, answer }
-}
+/// What the console calls root in calls that must name a user.
+const ROOT_IN_REQUESTS: &str = "AWS ROOT USER";
 
 /// Reads the row out of a record whose [`target_type`] is known.
 pub(crate) fn read<'a>(
@@ -204,19 +38,19 @@ pub(crate) fn read<'a>(
         name => nodes.member(record.response, name),
     };
     let find = |names: &[&str]| {
-        [record.request, answer]
-            .into_iter()
-            .flat_map(|place| names.iter().map(move |name| nodes.text_at(place, &[name])))
-            .find_map(std::convert::identity)
+        names.iter().find_map(|name| {
+            let asked = nodes.text_at(record.request, &[name]);
+            asked.or_else(|| nodes.text_at(answer, &[name]))
+        })
     };
-    let mut target_name = find(shape.names);
-    // Key and password calls without a user name act on the caller's own user.
-    let own = matches!(target_type, "access_key" | "login_profile");
-    if own && target_name.is_none() && identity.kind == Some("IAMUser") {
-        target_name = identity.user_name;
-    }
+    let target_name = match find(shape.names) {
+        Some(ROOT_IN_REQUESTS) => Some(ROOT_USER),
+        None if means_the_caller(nodes, record, target_type) => own_user(identity),
+        name => name,
+    };
+    // Trails may be named by their ARN, and a device's serial number is one or is not.
     let target_arn =
-        find(shape.arns).or_else(|| target_name.filter(|name| name.starts_with("arn:")));
+        [find(shape.arns), target_name].into_iter().flatten().find(|text| text.starts_with("arn:"));
     IamChange {
         event_id: record.event_id,
         event_time: record.event_time,
@@ -224,10 +58,7 @@ pub(crate) fn read<'a>(
         event_name: record.event_name,
         aws_region: record.aws_region,
         recipient_account_id: record.recipient_account_id,
-        outcome: Some(match record.error_code {
-            Some(_) => Outcome::Failure,
-            None => Outcome::Success,
-        }),
+        outcome: Some(outcome(nodes, record)),
         error_code: record.error_code,
         actor_arn: identity.arn,
         actor_principal_id: identity.principal_id,
@@ -246,6 +77,31 @@ pub(crate) fn read<'a>(
     }
 }
 
+/// Whether a call that names no user is about the caller's own credential.
+fn means_the_caller(nodes: Nodes<'_, '_>, record: &Record<'_>, target_type: &str) -> bool {
+    // A device is nobody's until it is enabled, and is changed by its serial number alone.
+    let no_user_in_request = matches!(
+        record.event_name,
+        "CreateVirtualMFADevice" | "DeleteVirtualMFADevice" | "TagMFADevice" | "UntagMFADevice"
+    );
+    // A refused call has lost its request, and with it the name.
+    let request_is_told = record.error_code.is_none() || nodes.is_object(record.request);
+    is_of_a_user(target_type)
+        && !no_user_in_request
+        && (request_is_told || record.event_name == "ChangePassword")
+}
+
+fn own_user<'a>(identity: &Identity<'a>) -> Option<&'a str> {
+    match identity.kind? {
+        "Root" => Some(ROOT_USER),
+        "IAMUser" => identity.user_name.or_else(|| {
+            let (_, path_and_name) = identity.arn?.split_once(":user/")?;
+            path_and_name.rsplit('/').next().filter(|name| !name.is_empty())
+        }),
+        _ => None,
+    }
+}
+
 fn document<'a>(nodes: Nodes<'_, 'a>, request: Place) -> Option<Cow<'a, str>> {
     const TEXTS: [&str; 5] = [
         "policyDocument",
@@ -261,16 +117,35 @@ fn document<'a>(nodes: Nodes<'_, 'a>, request: Place) -> Option<Cow<'a, str>> {
                 return Some(Cow::Borrowed(bounded(text)));
             }
         } else if OBJECTS.contains(&key) && nodes.elements(value).next().is_some() {
-            let mut text = String::from("{");
-            text.push_str(&format!("\"{key}\":"));
-            nodes.write_json(value, &mut text);
-            text.push('}');
-            let end = bounded(&text).len();
-            text.truncate(end);
-            return Some(Cow::Owned(text));
+            return Some(Cow::Owned(as_json(nodes, &[(key, value)])));
         }
     }
-    None
+    new_names(nodes, request).map(Cow::Owned)
+}
+
+/// What a user or group is called from now on. A renamed user keeps its id, its credentials and their last
+/// use: what was known of the old name is so of the new one.
+fn new_names(nodes: Nodes<'_, '_>, request: Place) -> Option<String> {
+    let members: Vec<_> = ["newUserName", "newGroupName", "newPath"]
+        .into_iter()
+        .map(|key| (key, nodes.member(request, key)))
+        .filter(|(_, value)| nodes.text(*value).is_some())
+        .collect();
+    (!members.is_empty()).then(|| as_json(nodes, &members))
+}
+
+/// An object of these members as JSON text, cut at [`MAX_DOCUMENT_BYTES`].
+fn as_json(nodes: Nodes<'_, '_>, members: &[(&str, Place)]) -> String {
+    let mut text = String::new();
+    for (key, value) in members {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        text.push_str(&format!("\"{key}\":"));
+        nodes.write_json(*value, &mut text, MAX_DOCUMENT_BYTES);
+    }
+    text.push('}');
+    let end = bounded(&text).len();
+    text.truncate(end);
+    text
 }
 
 /// At most [`MAX_DOCUMENT_BYTES`], cut between characters.

@@ -25,6 +25,7 @@
 mod activity;
 mod arena;
 mod credential;
+mod forms;
 mod iam;
 mod inflate;
 mod reader;
@@ -34,6 +35,7 @@ pub mod rows;
 mod tape;
 mod time;
 
+pub use forms::OtherForm;
 pub use reader::Reader;
 
 /// What a reader accepts.
@@ -82,6 +84,9 @@ pub enum Refusal {
     /// JSON without `Records`: not a CloudTrail log file.
     #[error("has no `Records`: not a CloudTrail log file")]
     NoRecords,
+    /// Something that people have CloudTrail's records in, but not a form that is read.
+    #[error("is {0}")]
+    OtherForm(OtherForm),
     /// `Records` is not an array.
     #[error("has a `Records` that is not an array")]
     RecordsNotAnArray,

@@ -16,11 +16,12 @@ use bumpalo::Bump;
 use memchr::memmem;
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
+use crate::forms::{Form, OtherForm};
 use crate::inflate::Inflater;
 use crate::record::Record;
 use crate::rows::{Account, LogFile, Rejection, RejectionReason};
 use crate::tape::{Nodes, Place};
-use crate::{Limits, Refusal, activity, credential, iam, repair};
+use crate::{Limits, Refusal, activity, credential, forms, iam, repair};
 
 /// Small enough for the second-level cache together with its tape.
 const PIECE_BYTES: usize = 256 << 10;
@@ -64,8 +65,9 @@ impl Reader {
     }
 
     /// Reads one log file: gzip of one member or several, or plain JSON, with or without a byte-order
-    /// mark; `{"Records": […]}` as CloudTrail delivers it, or `{"Events": […]}` as
-    /// `aws cloudtrail lookup-events` prints it.
+    /// mark, in UTF-8 or UTF-16; `{"Records": […]}` as CloudTrail delivers it, or `{"Events": […]}` as
+    /// `aws cloudtrail lookup-events` prints it, or the list of events alone; also several of these, one
+    /// after the other.
     ///
     /// # Errors
     ///
@@ -102,6 +104,7 @@ struct Source<'s> {
 impl Source<'_> {
     fn text(&mut self) -> Result<Text<'_>, Refusal> {
         let buffer = self.inflater.inflate(self.bytes, self.cap)?;
+        forms::decode_utf16(buffer, self.cap)?;
         self.text_len = buffer.len();
         let after_mark = buffer.strip_prefix(BYTE_ORDER_MARK).unwrap_or(buffer);
         let from_start = after_mark.trim_ascii_start();
@@ -110,6 +113,13 @@ impl Source<'_> {
         buffer.truncate(end);
         buffer.resize(end + INPUT_PADDING, 0);
         Ok(Text { buffer, range: start..end })
+    }
+
+    /// The text without lone surrogates, and whether there was one.
+    fn repaired(&mut self) -> Result<(Text<'_>, bool), Refusal> {
+        let mut text = self.text()?;
+        let repaired = repair::lone_surrogates(text.bytes_mut());
+        Ok((text, repaired))
     }
 }
 
@@ -146,6 +156,9 @@ fn read_source(
     if text.range.is_empty() {
         return Err(Refusal::Empty);
     }
+    if forms::is_csv(text.bytes()) {
+        return Err(Refusal::OtherForm(OtherForm::Csv));
+    }
     let body = text.body();
     let first = match body.clone() {
         Some(body) => parser.read_pieces(text.buffer, body, collector),
@@ -154,21 +167,21 @@ fn read_source(
     if first != Err(Refusal::NotJson) {
         return first;
     }
-    let mut text = source.text()?;
-    let repaired = repair::lone_surrogates(text.bytes_mut());
-    match body {
-        None if !repaired => return Err(not_json(text.bytes())),
-        Some(body) if repaired => {
-            if parser.read_pieces(text.buffer, body, collector).is_ok() {
-                return Ok(());
-            }
-            text = source.text()?;
-            repair::lone_surrogates(text.bytes_mut());
-        }
-        _ => {}
+    let (text, repaired) = source.repaired()?;
+    if let Some(body) = body.clone()
+        && repaired
+        && parser.read_pieces(text.buffer, body, collector).is_ok()
+    {
+        return Ok(());
     }
-    match parser.read_whole(text, collector) {
-        Err(Refusal::NotJson) => Err(not_json(source.text()?.bytes())),
+    if body.is_some() || repaired {
+        match parser.read_whole(source.repaired()?.0, collector) {
+            Err(Refusal::NotJson) => {}
+            result => return result,
+        }
+    }
+    match parser.read_several(source.repaired()?.0, collector) {
+        Err(Refusal::NotJson) => Err(forms::name_of_other(source.text()?.bytes())),
         result => result,
     }
 }
@@ -323,10 +336,38 @@ impl Parser {
         collector: &mut Collector<'_, '_>,
     ) -> Result<(), Refusal> {
         collector.restart();
-        let len = text.range.len();
-        collector.measure = len > MAX_RECORD_BYTES;
-        let document = text.buffer.get_mut(text.range.start..).unwrap_or_default();
-        match self.parse(document, len, |nodes| read_records(nodes, collector))? {
+        collector.measure = text.range.len() > MAX_RECORD_BYTES;
+        self.read_document(text.buffer, text.range, collector)
+    }
+
+    /// Reads documents that stand one after the other, as `>>` leaves them.
+    fn read_several(
+        &mut self,
+        text: Text<'_>,
+        collector: &mut Collector<'_, '_>,
+    ) -> Result<(), Refusal> {
+        collector.restart();
+        collector.measure = text.range.len() > MAX_RECORD_BYTES;
+        let Text { buffer, range } = text;
+        let mut at = range.start;
+        while at < range.end {
+            let written = buffer.get(..range.end).unwrap_or_default();
+            let document = forms::next_document(written, at).ok_or(Refusal::NotJson)?;
+            at = document.end;
+            self.read_document(buffer, document, collector)?;
+        }
+        Ok(())
+    }
+
+    fn read_document(
+        &mut self,
+        text: &mut [u8],
+        range: Range<usize>,
+        collector: &mut Collector<'_, '_>,
+    ) -> Result<(), Refusal> {
+        let len = range.len();
+        let document = text.get_mut(range.start..).unwrap_or_default();
+        match self.parse(document, len, |nodes| gather(nodes, collector))? {
             Some(events) => self.read_looked_up(&events, collector),
             None => Ok(()),
         }
@@ -395,32 +436,21 @@ impl Parser {
 
 /// Gathers the records of a whole document; what `lookup-events` wrapped as text is handed back, to be
 /// parsed in its turn.
-fn read_records(
+fn gather(
     nodes: Nodes<'_, '_>,
     collector: &mut Collector<'_, '_>,
 ) -> Result<Option<Vec<Option<String>>>, Refusal> {
-    if !nodes.is_object(Place::ROOT) {
-        return Err(Refusal::NoRecords);
-    }
-    let records = nodes.member(Place::ROOT, "Records");
-    if records != Place::ABSENT {
-        if !nodes.is_array(records) {
-            return Err(Refusal::RecordsNotAnArray);
+    let account = &mut collector.file.account;
+    match forms::form(nodes)? {
+        Form::Records(records) => {
+            account.more_pages = false;
+            nodes.elements(records).for_each(|record| collector.add(nodes, record));
+            Ok(None)
         }
-        nodes.elements(records).for_each(|record| collector.add(nodes, record));
-        return Ok(None);
-    }
-    let events = nodes.member(Place::ROOT, "Events");
-    if !nodes.is_array(events) {
-        return Err(Refusal::NoRecords);
-    }
-    let wrapped = |event| nodes.text_at(event, &["CloudTrailEvent"]).map(str::to_owned);
-    Ok(Some(nodes.elements(events).map(wrapped).collect()))
-}
-
-fn not_json(text: &[u8]) -> Refusal {
-    match std::str::from_utf8(text) {
-        Ok(_) => Refusal::NotJson,
-        Err(error) => Refusal::NotUtf8 { offset: error.valid_up_to() },
+        Form::LookedUp { events, more_pages } => {
+            account.more_pages = more_pages;
+            let record = |event| nodes.text_at(event, &[forms::LOOKED_UP]).map(str::to_owned);
+            Ok(Some(nodes.elements(events).map(record).collect()))
+        }
     }
 }

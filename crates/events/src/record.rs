@@ -5,7 +5,7 @@
 
 use crate::rows::{CredentialKind, Micros, RejectionReason};
 use crate::tape::{Nodes, Place};
-use crate::time::parse_time;
+use crate::time::{NoTime, parse_time};
 
 /// The fields of a record that all tables share.
 #[derive(Debug, Default)]
@@ -75,10 +75,12 @@ impl<'a> Record<'a> {
                 "eventVersion" => record.event_version = nodes.text(value),
                 "userIdentity" => record.identity = Identity::read(nodes, value),
                 "eventTime" => event_time = nodes.text(value),
-                "eventSource" => record.event_source = nodes.text(value).unwrap_or_default(),
+                "eventSource" => {
+                    record.event_source = service(nodes.text(value)).unwrap_or_default()
+                }
                 "eventName" => record.event_name = nodes.text(value).unwrap_or_default(),
                 "awsRegion" => record.aws_region = nodes.text(value),
-                "sourceIPAddress" => record.source_ip_address = nodes.text(value),
+                "sourceIPAddress" => record.source_ip_address = service(nodes.text(value)),
                 "userAgent" => record.user_agent = nodes.text(value),
                 "errorCode" => record.error_code = nodes.text(value),
                 "errorMessage" => record.error_message = nodes.text(value),
@@ -101,7 +103,10 @@ impl<'a> Record<'a> {
             }
         }
         let event_time = event_time.ok_or(RejectionReason::NoEventTime)?;
-        record.event_time = parse_time(event_time).ok_or(RejectionReason::BadEventTime)?;
+        record.event_time = parse_time(event_time).map_err(|no| match no {
+            NoTime::NotATime => RejectionReason::BadEventTime,
+            NoTime::OutOfRange => RejectionReason::EventTimeOutOfRange,
+        })?;
         if record.event_source.is_empty() {
             return Err(RejectionReason::NoEventSource);
         }
@@ -129,7 +134,7 @@ impl<'a> Identity<'a> {
                 "accountId" => identity.account_id = nodes.text(value),
                 "accessKeyId" => identity.access_key_id = access_key_id(nodes.text(value)),
                 "userName" => identity.user_name = nodes.text(value),
-                "invokedBy" => identity.invoked_by = nodes.text(value),
+                "invokedBy" => identity.invoked_by = service(nodes.text(value)),
                 "identityProvider" => identity.identity_provider = nodes.text(value),
                 "onBehalfOf" => identity.on_behalf_of = nodes.text_at(value, &["userId"]),
                 "inScopeOf" => {
@@ -164,7 +169,9 @@ impl<'a> Identity<'a> {
         }
         for (key, value) in nodes.members(attributes) {
             match key {
-                "creationDate" => self.session_created = nodes.text(value).and_then(parse_time),
+                "creationDate" => {
+                    self.session_created = nodes.text(value).and_then(|text| parse_time(text).ok());
+                }
                 "mfaAuthenticated" => self.mfa = nodes.flag(value),
                 _ => {}
             }
@@ -232,6 +239,14 @@ pub(crate) fn split_role_session(principal_id: &str) -> Option<(&str, &str)> {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes>
 fn is_role_id(id: &str) -> bool {
     id.starts_with("AROA")
+}
+
+/// The one spelling of a service's name: some in China are called `ec2.amazonaws.com.cn`. Everything that
+/// asks for a service by its name would otherwise miss those.
+fn service(name: Option<&str>) -> Option<&str> {
+    let name = name?;
+    let global = name.strip_suffix(".cn").filter(|name| name.ends_with(".amazonaws.com"));
+    Some(global.unwrap_or(name))
 }
 
 /// Services write `Unknown` where they do not know the key.

@@ -2,8 +2,10 @@
 //!
 //! These are plain data: no Arrow, no I/O, nothing that knows where the bytes came from. Times are
 //! microseconds since the Unix epoch, UTC. Absent, JSON null, `""` and a value of another type than
-//! text are all `None`; so is an access key id of `Unknown`. Session tokens and secrets have no field
-//! here, so that nothing downstream can store them.
+//! text are all `None`; so are an access key id of `Unknown`, a time outside the years 2006 to 2261, and a
+//! duration that no session has, so that nothing that is reckoned from a row overflows. A service of China's
+//! partition (`ec2.amazonaws.com.cn`) has the name that it has elsewhere. Session tokens and secrets have no
+//! field here, so that nothing downstream can store them.
 //!
 //! Field meanings: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
 
@@ -44,6 +46,8 @@ pub struct Account {
     pub first_event_time: Option<Micros>,
     /// Latest `eventTime` of the records that were not rejected.
     pub last_event_time: Option<Micros>,
+    /// Whether the last page of `lookup-events` says that another follows (`NextToken`), which is not here.
+    pub more_pages: bool,
 }
 
 impl Account {
@@ -69,6 +73,8 @@ pub enum RejectionReason {
     NoEventTime,
     /// `eventTime` is text but no time.
     BadEventTime,
+    /// `eventTime` is before 2006, when there was no AWS, or after 2261, where many programs' times end.
+    EventTimeOutOfRange,
     /// `eventSource` is absent, empty or not text.
     NoEventSource,
     /// `eventName` is absent, empty or not text.
@@ -83,6 +89,7 @@ impl std::fmt::Display for RejectionReason {
             Self::NotAnObject => "is not a JSON object",
             Self::NoEventTime => "has no eventTime",
             Self::BadEventTime => "has an eventTime that is not a time",
+            Self::EventTimeOutOfRange => "has an eventTime before 2006 or after 2261",
             Self::NoEventSource => "has no eventSource",
             Self::NoEventName => "has no eventName",
             Self::TooLarge => "is larger than any record that CloudTrail delivers",
@@ -211,7 +218,7 @@ pub struct CredentialEvent<'a> {
     pub issued_access_key_id: Option<&'a str>,
     /// When the handed-out credentials expire.
     pub issued_expiration: Option<Micros>,
-    /// `durationSeconds` as asked for.
+    /// `durationSeconds` as asked for; `None` outside 1 to 129,600, the longest that any call grants.
     pub duration_seconds: Option<i64>,
 
     /// `externalId`.
@@ -222,7 +229,7 @@ pub struct CredentialEvent<'a> {
     pub source_identity: Option<&'a str>,
     /// Inline session policy.
     pub session_policy: Option<&'a str>,
-    /// ARNs of managed session policies.
+    /// ARNs of managed session policies; at most 100, as of every list here. STS takes 10, and 50 tags.
     pub session_policy_arns: Vec<&'a str>,
     /// Session tags, in the order given.
     pub session_tags: Vec<(&'a str, &'a str)>,
@@ -270,8 +277,8 @@ pub struct CredentialEvent<'a> {
     pub record_index: u32,
 }
 
-/// A record that changes an access key, user, role, policy, attachment, identity provider, trust
-/// anchor or trail, success or failure.
+/// A record that changes a credential, user, role, policy, attachment, identity provider, trust anchor or
+/// trail, success or failure.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct IamChange<'a> {
     /// `eventID`; old records have none.
@@ -302,19 +309,20 @@ pub struct IamChange<'a> {
     pub source_service: Option<&'a str>,
     /// `userAgent`.
     pub user_agent: Option<&'a str>,
-    /// What kind of thing was changed: `access_key`, `user`, `role`, `group`, `policy`, `trail`, ….
+    /// What kind of thing was changed: `access_key`, `login_profile` (a password), `user`, `role`, `policy`, ….
     pub target_type: &'static str,
     /// Its ARN, where the record has one.
     pub target_arn: Option<&'a str>,
-    /// Its name; for an access key, the user's.
+    /// Its name; for a credential, the user's, and `<root_account>` for root's.
     pub target_name: Option<&'a str>,
-    /// Its unique id; for an access key, the access key id.
+    /// Its unique id; for a credential its own: the access key id, a device's serial number.
     pub target_id: Option<&'a str>,
     /// The policy that was attached, detached, or made the default.
     pub policy_arn: Option<&'a str>,
-    /// The status that was set (`Active` or `Inactive` for an access key).
+    /// The status that was set (`Active` or `Inactive` for a credential).
     pub status: Option<&'a str>,
-    /// The policy document, or the selectors of a trail, as JSON text; at most 100 KB.
+    /// The policy document, the selectors of a trail, or what a user or group is called from now on
+    /// (`newUserName`, `newGroupName`, `newPath`), as JSON text; at most 100 KB.
     pub document: Option<Cow<'a, str>>,
     /// Position in `Records`, from 0.
     pub record_index: u32,

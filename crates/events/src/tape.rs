@@ -127,30 +127,36 @@ impl<'t, 'a> Nodes<'t, 'a> {
         }
     }
 
-    /// Writes the value at `place` as JSON text.
-    pub(crate) fn write_json(self, place: Place, out: &mut String) {
+    /// Writes the value at `place` as JSON text. Leaves off once `out` is longer than `most`.
+    pub(crate) fn write_json(self, place: Place, out: &mut String, most: usize) {
         match self.0.get(place.0) {
             Some(Node::String(text)) => write_json_text(text, out),
             Some(Node::Static(value)) => out.push_str(&value.to_string()),
             Some(Node::Object { .. }) => {
                 out.push('{');
                 for (index, (key, value)) in self.members(place).enumerate() {
+                    if out.len() > most {
+                        return;
+                    }
                     if index > 0 {
                         out.push(',');
                     }
                     write_json_text(key, out);
                     out.push(':');
-                    self.write_json(value, out);
+                    self.write_json(value, out, most);
                 }
                 out.push('}');
             }
             Some(Node::Array { .. }) => {
                 out.push('[');
                 for (index, value) in self.elements(place).enumerate() {
+                    if out.len() > most {
+                        return;
+                    }
                     if index > 0 {
                         out.push(',');
                     }
-                    self.write_json(value, out);
+                    self.write_json(value, out, most);
                 }
                 out.push(']');
             }

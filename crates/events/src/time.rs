@@ -1,6 +1,10 @@
 //! Times as CloudTrail writes them, to microseconds since the Unix epoch, UTC.
 //!
 //! By hand, because this runs for every record: no time-zone names, no locale, no clock.
+//!
+//! Only times that can be true of AWS and of every program that reads the tables come out: none from before
+//! AWS was there, none that does not fit nanoseconds in 64 bits, which is what many of them count in. A
+//! single record would otherwise make a whole query fail.
 
 use crate::rows::Micros;
 
@@ -9,10 +13,35 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// Microseconds in an hour.
 pub(crate) const MICROS_PER_HOUR: i64 = 3_600 * MICROS_PER_SECOND;
 
+/// The year of AWS's first service.
+const FIRST_YEAR: i64 = 2006;
+/// The last whole year of nanoseconds in 64 bits.
+const LAST_YEAR: i64 = 2261;
+const EARLIEST: Micros = start_of_year(FIRST_YEAR);
+const TOO_LATE: Micros = start_of_year(LAST_YEAR + 1);
+
+/// Why a text gives no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoTime {
+    /// It is not written as one.
+    NotATime,
+    /// Nothing can have happened then.
+    OutOfRange,
+}
+
 /// `eventTime` and `creationDate`: extended ISO 8601 (`2023-07-10T12:21:41Z`, a space for the `T`, a
 /// fraction, an offset or none) or the basic form of old documentation (`20131102T010628Z`).
-pub(crate) fn parse_time(text: &str) -> Option<Micros> {
-    parse_extended(text.as_bytes()).or_else(|| parse_basic(text.as_bytes()))
+pub(crate) fn parse_time(text: &str) -> Result<Micros, NoTime> {
+    let bytes = text.as_bytes();
+    in_range(parse_extended(bytes).or_else(|| parse_basic(bytes)))
+}
+
+fn in_range(time: Option<Micros>) -> Result<Micros, NoTime> {
+    match time {
+        Some(time) if (EARLIEST..TOO_LATE).contains(&time) => Ok(time),
+        Some(_) => Err(NoTime::OutOfRange),
+        None => Err(NoTime::NotATime),
+    }
 }
 
 /// The start of the hour that `time` lies in.
@@ -116,8 +145,12 @@ fn parse_zone(text: &[u8]) -> Option<i64> {
 /// comma, newer with U+202F before AM or PM; ISO where a service writes that.
 pub(crate) fn parse_expiration(text: &str) -> Option<Micros> {
     if text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
-        return parse_time(text);
+        return parse_time(text).ok();
     }
+    in_range(parse_localized(text)).ok()
+}
+
+fn parse_localized(text: &str) -> Option<Micros> {
     let mut words =
         text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
     let month = month_number(words.next()?)?;
@@ -161,7 +194,11 @@ fn seconds_since_epoch(
     minute: i64,
     second: i64,
 ) -> Option<i64> {
-    // A leap second (60) is the last valid value; the next second's sum is the same.
+    // The sum of a later year might not fit; a leap second (60) is the last valid value, and the next
+    // second's sum is the same.
+    if year > 9_999 {
+        return None;
+    }
     if !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -180,8 +217,12 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
+const fn start_of_year(year: i64) -> Micros {
+    days_since_epoch(year, 1, 1) * SECONDS_PER_DAY * MICROS_PER_SECOND
+}
+
 /// Days from 1970-01-01 in the Gregorian calendar; years start in March so that leap days come last.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+const fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -207,12 +248,11 @@ mod tests {
             "2023-07-10T12:21:41.000Z",
             "20230710T122141Z",
         ] {
-            assert_eq!(parse_time(text), Some(SAMPLE), "{text}");
+            assert_eq!(parse_time(text), Ok(SAMPLE), "{text}");
         }
-        assert_eq!(parse_time("2023-07-10T12:21:41.25Z"), Some(SAMPLE + 250_000));
-        assert_eq!(parse_time("2023-07-10T12:21:41.1234567Z"), Some(SAMPLE + 123_456));
-        assert_eq!(parse_time("1969-12-31T23:59:59Z"), Some(-MICROS_PER_SECOND));
-        assert_eq!(parse_time("2024-02-29T00:00:00Z"), Some(1_709_164_800 * MICROS_PER_SECOND));
+        assert_eq!(parse_time("2023-07-10T12:21:41.25Z"), Ok(SAMPLE + 250_000));
+        assert_eq!(parse_time("2023-07-10T12:21:41.1234567Z"), Ok(SAMPLE + 123_456));
+        assert_eq!(parse_time("2024-02-29T00:00:00Z"), Ok(1_709_164_800 * MICROS_PER_SECOND));
     }
 
     #[test]
@@ -228,7 +268,45 @@ mod tests {
             "2023-07-10T12:21:41Zx",
             "٢٠٢٣-07-10T12:21:41Z",
         ] {
-            assert_eq!(parse_time(text), None, "{text}");
+            assert_eq!(parse_time(text), Err(NoTime::NotATime), "{text}");
+        }
+    }
+
+    #[test]
+    fn regression_times_that_no_reader_of_the_tables_can_hold_are_none() {
+        for (text, seconds) in [
+            ("2006-01-01T00:00:00Z", 1_136_073_600),
+            ("2006-01-01T00:00:00-00:00", 1_136_073_600),
+            ("2261-12-31T23:59:59Z", 9_214_646_399),
+        ] {
+            assert_eq!(parse_time(text), Ok(seconds * MICROS_PER_SECOND), "{text}");
+            assert_eq!(parse_expiration(text), Some(seconds * MICROS_PER_SECOND), "{text}");
+        }
+        for text in [
+            "0000-01-01T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "1677-09-21T00:12:43Z",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00Z",
+            "2005-12-31T23:59:59.999999Z",
+            "2006-01-01T00:00:00+00:01",
+            "2261-12-31T23:59:59-00:01",
+            "2261-12-31T23:59:60Z",
+            "2262-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "00000101T000000Z",
+        ] {
+            assert_eq!(parse_time(text), Err(NoTime::OutOfRange), "{text}");
+            assert_eq!(parse_expiration(text), None, "{text}");
+        }
+        for text in [
+            "Jan 1, 0, 1:00:00 AM",
+            "Dec 31, 2005, 11:59:59 PM",
+            "Jan 1, 2262, 12:00:00 AM",
+            "Jan 1, 290000, 1:00:00 AM",
+            "Jan 1, 999999999, 1:00:00 AM",
+        ] {
+            assert_eq!(parse_expiration(text), None, "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Input that is no log file, and records that are no records: what each is refused or rejected for.
 
 use rolecall_events::rows::{Account, RejectionReason};
-use rolecall_events::{Limits, Refusal};
+use rolecall_events::{Limits, OtherForm, Refusal};
 use serde_json::{Value, json};
 
 use crate::support::{account, account_within, counts, gzip, log_file, record};
@@ -42,9 +42,8 @@ fn not_json() {
         "{\"Records\":[{\"a\":\"]}",
         "{\"Records\":[]]}",
         "{\"Records\":[}]}",
-        "{\"Records\":[]}{\"Records\":[]}",
-        "eventTime,eventName\n2026-01-05T07:12:03Z,AssumeRole\n",
-        "<html></html>",
+        "{\"Records\":[]}{\"Records\":[}",
+        "time,name\n2026-01-05T07:12:03Z,AssumeRole\n",
     ] {
         check_refused(text.as_bytes(), &Refusal::NotJson);
     }
@@ -62,8 +61,6 @@ fn json_that_is_no_log_file() {
         "{\"records\":[]}",
         "{\"Events\":{}}",
         "{\"Events\":null}",
-        "{\"eventVersion\":\"1.08\",\"eventName\":\"AssumeRole\"}",
-        "{\"digestStartTime\":\"2026-01-05T07:12:03Z\",\"logFiles\":[]}",
     ] {
         check_refused(text.as_bytes(), &Refusal::NoRecords);
     }
@@ -73,10 +70,76 @@ fn json_that_is_no_log_file() {
     }
 }
 
+/// What is asked for again in another form must be told from what is broken.
+#[test]
+fn other_forms_are_refused_by_their_names() {
+    use OtherForm::*;
+    let record = record("sts", "AssumeRole", json!({})).to_string();
+    let text = Value::from(record.as_str()).to_string();
+    let event = format!("{{\"EventId\":\"e\",\"CloudTrailEvent\":{text}}}");
+    let of = |bytes: &[u8], form| check_refused(bytes, &Refusal::OtherForm(form));
+    for bare in [
+        record.clone(),
+        format!("{record}\n{record}\n"),
+        format!("{record}\t{record}"),
+        format!("[{record},{record}]"),
+        format!("{{\"Records\":[{record}]}}\n{record}"),
+    ] {
+        of(bare.as_bytes(), BareRecords);
+    }
+    for texts in [text.clone(), format!("[{text},{text}]"), format!("[[{text}],[{text}]]")] {
+        of(texts.as_bytes(), RecordsAsText);
+    }
+    of(event.as_bytes(), OneLookedUpEvent);
+    of(b"{\"digestStartTime\":\"2026-01-05T07:12:03Z\",\"logFiles\":[]}", Digest);
+    for yaml in [
+        format!("Events:\n- CloudTrailEvent: '{record}'\n"),
+        format!("- CloudTrailEvent: '{record}'\n"),
+        format!("---\nEvents:\n- CloudTrailEvent: '{record}'\n"),
+        "Records:\n- eventName: AssumeRole\n".to_owned(),
+    ] {
+        of(yaml.as_bytes(), Yaml);
+    }
+    of(format!("EVENTS\t{record}\te\n").as_bytes(), TextOutput);
+    of(format!("eyJ4Ijox\nEVENTS\t{record}\te\n").as_bytes(), TextOutput);
+    of(b"------------\n|LookupEvents|\n+----------+\n", Table);
+    of(b"Event name,Event time,User name\nAssumeRole,\"Jan 5, 2026, 07:12:03\",ann\n", Csv);
+    of(b"eventTime,eventName\n2026-01-05T07:12:03Z,AssumeRole\n", Csv);
+    of(b"\xef\xbb\xbf\"Event ID\",\"Event time\"\n", Csv);
+    of(b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", Markup);
+    of(b"<html></html>", Markup);
+    for (start, unpack_with) in [
+        (&b"PK\x03\x04\xff"[..], "unzip"),
+        (b"\x28\xb5\x2f\xfd\x04", "unzstd"),
+        (b"BZh91AY", "bunzip2"),
+        (b"\xfd7zXZ\0", "unxz"),
+    ] {
+        of(start, Compressed { unpack_with });
+    }
+}
+
+/// A file counts whole or not at all, of however many documents it is.
+#[test]
+fn one_broken_page_refuses_all_of_them() {
+    let page = String::from_utf8(log_file(&[record("sts", "AssumeRole", json!({}))])).unwrap();
+    for (rest, expect) in [
+        ("{\"Records\":[", Refusal::NotJson),
+        ("{\"Records\":[}", Refusal::NotJson),
+        ("]", Refusal::NotJson),
+        ("nothing", Refusal::NotJson),
+        ("{}", Refusal::NoRecords),
+        ("[]", Refusal::NoRecords),
+        ("{\"Records\":7}", Refusal::RecordsNotAnArray),
+    ] {
+        check_refused(format!("{page}\n{rest}").as_bytes(), &expect);
+        check_refused(format!("{page}\n{page}{rest}").as_bytes(), &expect);
+    }
+}
+
 #[test]
 fn bytes_that_are_not_utf8() {
     for (bytes, offset) in [
-        (&b"\xff\xfe{\x00}\x00"[..], 0),
+        (&b"\xff{}"[..], 0),
         (b"{\"Records\":[{\"a\":\"\xff\"}]}", 18),
         (b"{\"Records\":[{\"a\":\"\xc3\"}]}", 18),
         (b"{\"Records\":[{\"a\":\"\xed\xa0\xbd\"}]}", 18),
@@ -141,6 +204,8 @@ fn records_are_rejected_one_by_one() {
         (json!(7), RejectionReason::NotAnObject),
         (json!("text"), RejectionReason::NotAnObject),
         (json!([good]), RejectionReason::NotAnObject),
+        (with("eventTime", json!("2262-01-01T00:00:00Z")), RejectionReason::EventTimeOutOfRange),
+        (with("eventTime", json!("1970-01-01T00:00:00Z")), RejectionReason::EventTimeOutOfRange),
         (json!({}), RejectionReason::NoEventTime),
         (without("eventTime"), RejectionReason::NoEventTime),
         (with("eventTime", json!("")), RejectionReason::NoEventTime),
@@ -212,6 +277,13 @@ fn refusals_say_what_is_wrong_and_nothing_of_the_contents() {
         (b"secret", "is not JSON, or nested too deep"),
         (b"\"\xff\"", "is not UTF-8 at byte 1"),
         (b"{}", "has no `Records`: not a CloudTrail log file"),
+        (
+            b"{\"eventID\":\"secret\",\"eventName\":\"n\"}",
+            "is records one by one, as text output or jq \
+            prints them: give the log files as delivered, or the whole JSON output of `aws cloudtrail \
+            lookup-events`",
+        ),
+        (b"Events:\n- EventId: secret\n", "is YAML: ask for it again with --output json"),
         (b"{\"Records\":7}", "has a `Records` that is not an array"),
         (b"\x1f\x8b\x08", "is a truncated gzip stream"),
     ] {

@@ -3,10 +3,10 @@
 use rolecall_events::{Limits, Reader};
 use serde_json::{Value, json};
 
-use crate::support::{account, check_sum, counts, gzip, log_file, record};
+use crate::support::{account, account_within, check_sum, counts, gzip, log_file, record};
 
-fn three() -> Vec<Value> {
-    vec![
+fn three() -> [Value; 3] {
+    [
         record("sts", "AssumeRole", json!({"eventID": "a"})),
         record("iam", "CreateUser", json!({"eventID": "b"})),
         json!({"eventVersion": "1.08"}),
@@ -73,6 +73,100 @@ fn lookup_events_wraps_each_record_as_text() {
     check(json!({"Events": events, "NextToken": "x"}).to_string().as_bytes(), THREE);
     let pretty = serde_json::to_vec_pretty(&json!({ "Events": events })).unwrap();
     check(&pretty, THREE);
+}
+
+/// The forms that the same records have come in, after what people do with the command's output.
+#[test]
+fn looked_up_events_are_read_in_every_json_form() {
+    let [a, b, bad] =
+        three().map(|record| json!({"EventId": "e", "CloudTrailEvent": record.to_string()}));
+    // `--query Events`
+    check(json!([a, b, bad]).to_string().as_bytes(), THREE);
+    check(&serde_json::to_vec_pretty(&json!([a, b, bad])).unwrap(), THREE);
+    // Pages that were appended to one file.
+    let page =
+        |events: &[&Value]| serde_json::to_string_pretty(&json!({"Events": events})).unwrap();
+    let pages = [page(&[&a]), page(&[]), page(&[&b, &bad])];
+    for between in ["", "\n", "\r\n\r\n", "\t"] {
+        check(pages.join(between).as_bytes(), THREE);
+    }
+    let lists = format!("{}\n{}\n", json!([a, b]), json!([bad]));
+    check(lists.as_bytes(), THREE);
+    // And log files, as `zcat` and `cat` leave them.
+    let files: Vec<String> =
+        three().iter().map(|record| json!({"Records": [record]}).to_string()).collect();
+    check(files.concat().as_bytes(), THREE);
+    check(files.join("\n").as_bytes(), THREE);
+    check(format!("{}{}{}", files[0], pages[1], page(&[&b, &bad])).as_bytes(), THREE);
+    let members: Vec<u8> = files.iter().flat_map(|file| gzip(file.as_bytes())).collect();
+    assert_eq!(counts(&account(&members).unwrap()), THREE);
+}
+
+#[test]
+fn lone_surrogates_in_appended_pages() {
+    let page = |record: &Value| json!({"Records": [record]}).to_string();
+    let text: String = three().iter().map(page).collect();
+    check(text.replace("aws-cli/2.15", r"cut\ud83d").as_bytes(), THREE);
+}
+
+/// Windows PowerShell writes what a command prints in UTF-16.
+#[test]
+fn utf_16_is_read() {
+    let agent = "é \u{1f600} aws-cli";
+    let records = [record("sts", "AssumeRole", json!({"userAgent": agent}))];
+    let looked_up = json!({"Events": [{"CloudTrailEvent": records[0].to_string()}]}).to_string();
+    let page = String::from_utf8(log_file(&records)).unwrap();
+    for text in [page.clone(), format!("{page}\r\n{page}\r\n"), looked_up] {
+        for encode in [u16::to_le_bytes, u16::to_be_bytes] {
+            let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+            let bytes: Vec<u8> = units.flat_map(encode).collect();
+            for bytes in [gzip(&bytes), bytes] {
+                let mut reader = Reader::new(Limits::default());
+                let file = reader.read(&bytes).unwrap();
+                check_sum(&file);
+                assert_eq!(file.account.rejected, 0);
+                assert_eq!(file.credential_events[0].user_agent, Some(agent));
+                drop(file);
+                assert_eq!(reader.inflated_bytes(), text.len() as u64);
+            }
+        }
+    }
+    // Half a character at the end is none; an unpaired one is told as such.
+    let mut odd: Vec<u8> = [0xff, 0xfe].into();
+    odd.extend(page.encode_utf16().flat_map(u16::to_le_bytes));
+    odd.push(b'x');
+    check(&odd, [1, 1, 0, 0]);
+    let lone: Vec<u8> = [0xfeff, 0xd83d].into_iter().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(account(&lone), Err(rolecall_events::Refusal::NotJson));
+}
+
+#[test]
+fn utf_16_keeps_to_the_cap() {
+    let units = std::iter::once(0xfeff).chain(std::iter::repeat_n(0x4e00_u16, 1_000));
+    let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+    let limits = Limits { max_inflated_bytes: 2_500, ..Limits::default() };
+    let refused = rolecall_events::Refusal::TooLarge { cap: 2_500 };
+    assert_eq!(account_within(limits, &bytes), Err(refused));
+}
+
+/// The answer of `lookup-events` may end in the middle: its last page tells.
+#[test]
+fn a_page_that_says_that_another_follows_is_told() {
+    let more = |text: String| account(text.as_bytes()).unwrap().more_pages;
+    let first = r#"{"Events":[],"NextToken":"eyJ4IjoxfQ=="}"#;
+    let last = r#"{"Events":[]}"#;
+    assert!(more(first.to_owned()));
+    assert!(more(serde_json::to_string_pretty(&json!({"Events": [], "NextToken": "x"})).unwrap()));
+    assert!(more(format!("{last}\n{first}")));
+    assert!(!more(last.to_owned()));
+    assert!(!more(format!("{first}\n{last}")));
+    assert!(!more(r#"{"Events":[],"NextToken":null}"#.to_owned()));
+    assert!(!more(r#"{"Events":[],"NextToken":""}"#.to_owned()));
+    assert!(!more(r#"{"Records":[],"NextToken":"x"}"#.to_owned()));
+    // A reader remembers nothing of the file before.
+    let mut reader = Reader::new(Limits::default());
+    assert!(reader.read(first.as_bytes()).unwrap().account.more_pages);
+    assert!(!reader.read(br#"{"Records":[]}"#).unwrap().account.more_pages);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use rolecall_events::rows::{IamChange, Outcome};
+use rolecall_events::{Limits, Reader};
 use serde_json::{Value, json};
 
 use crate::support::{SECRET, TIME, account, check_iam, counts, log_file, record};
@@ -81,6 +82,283 @@ fn access_keys() {
             ..iam("DeleteAccessKey", "access_key")
         },
     );
+}
+
+/// A call of IAM's by `caller`, else by the user ann.
+fn call(name: &str, request: Value, response: Value, caller: Option<Value>) -> Value {
+    let caller = caller.unwrap_or_else(|| {
+        json!({"type": "IAMUser", "principalId": "AIDAANN", "userName": "ann",
+            "arn": "arn:aws:iam::111111111111:user/ann", "accessKeyId": "AKIAANN"})
+    });
+    let members = json!({
+        "requestParameters": request, "responseElements": response, "userIdentity": caller});
+    record("iam", name, members)
+}
+
+/// A question about the one change of `record`.
+#[track_caller]
+fn ask<T>(record: &Value, get: impl FnOnce(&IamChange<'_>) -> T) -> T {
+    let text = log_file(std::slice::from_ref(record));
+    let mut reader = Reader::new(Limits::default());
+    let file = reader.read(&text).unwrap();
+    assert_eq!(file.iam_changes.len(), 1, "no IAM change: {record}");
+    assert!(!format!("{file:?}").contains(SECRET), "a secret came out: {file:#?}");
+    get(&file.iam_changes[0])
+}
+
+#[test]
+fn service_specific_credentials() {
+    let credential = |name| IamChange {
+        target_name: Some("bob"),
+        target_id: Some("ACCABOB"),
+        ..iam(name, "service_specific_credential")
+    };
+    let answer = json!({"serviceSpecificCredential": {"createDate": "Jan 5, 2026 7:12:03 AM",
+        "status": "Active", "serviceName": "bedrock.amazonaws.com", "userName": "bob",
+        "serviceUserName": "bob-at-111111111111", "servicePassword": SECRET,
+        "serviceCredentialAlias": "bob-1", "serviceCredentialSecret": SECRET,
+        "serviceSpecificCredentialId": "ACCABOB"}});
+    check_iam_call(
+        json!({"userName": "bob", "serviceName": "bedrock.amazonaws.com", "credentialAgeDays": 30}),
+        answer.clone(),
+        &IamChange { status: Some("Active"), ..credential("CreateServiceSpecificCredential") },
+    );
+    check_iam_call(
+        json!({"userName": "bob", "serviceSpecificCredentialId": "ACCABOB"}),
+        answer,
+        &IamChange { status: Some("Active"), ..credential("ResetServiceSpecificCredential") },
+    );
+    check_iam_call(
+        json!({"userName": "bob", "serviceSpecificCredentialId": "ACCABOB", "status": "Inactive"}),
+        Value::Null,
+        &IamChange { status: Some("Inactive"), ..credential("UpdateServiceSpecificCredential") },
+    );
+    check_iam_call(
+        json!({"serviceSpecificCredentialId": "ACCABOB"}),
+        Value::Null,
+        &IamChange { target_name: Some("ann"), ..credential("DeleteServiceSpecificCredential") },
+    );
+}
+
+#[test]
+fn ssh_keys_and_signing_certificates() {
+    let key = |name| IamChange {
+        target_name: Some("bob"),
+        target_id: Some("APKABOB"),
+        ..iam(name, "ssh_public_key")
+    };
+    check_iam_call(
+        json!({"userName": "bob", "sSHPublicKeyBody": "ssh-rsa AAAA"}),
+        json!({"sSHPublicKey": {"fingerprint": "9f:4d", "sSHPublicKeyBody": "ssh-rsa AAAA",
+            "status": "Active", "uploadDate": "Jan 5, 2026 7:12:03 AM", "userName": "bob",
+            "sSHPublicKeyId": "APKABOB"}}),
+        &IamChange { status: Some("Active"), ..key("UploadSSHPublicKey") },
+    );
+    check_iam_call(
+        json!({"userName": "bob", "sSHPublicKeyId": "APKABOB", "status": "Inactive"}),
+        Value::Null,
+        &IamChange { status: Some("Inactive"), ..key("UpdateSSHPublicKey") },
+    );
+    check_iam_call(
+        json!({"userName": "bob", "SSHPublicKeyId": "APKABOB"}),
+        Value::Null,
+        &key("DeleteSSHPublicKey"),
+    );
+    let certificate = |name| IamChange {
+        target_name: Some("bob"),
+        target_id: Some("CERTBOB"),
+        ..iam(name, "signing_certificate")
+    };
+    check_iam_call(
+        json!({"userName": "bob", "certificateBody": "-----BEGIN CERTIFICATE-----"}),
+        json!({"certificate": {"userName": "bob", "certificateId": "CERTBOB", "status": "Active",
+            "certificateBody": "-----BEGIN CERTIFICATE-----"}}),
+        &IamChange { status: Some("Active"), ..certificate("UploadSigningCertificate") },
+    );
+    check_iam_call(
+        json!({"userName": "bob", "certificateId": "CERTBOB", "status": "Inactive"}),
+        Value::Null,
+        &IamChange { status: Some("Inactive"), ..certificate("UpdateSigningCertificate") },
+    );
+    check_iam_call(
+        json!({"certificateId": "CERTBOB"}),
+        Value::Null,
+        &IamChange { target_name: Some("ann"), ..certificate("DeleteSigningCertificate") },
+    );
+}
+
+#[test]
+fn mfa_devices() {
+    let serial = "arn:aws:iam::111111111111:mfa/bobs-phone";
+    let device = |name| IamChange {
+        target_id: Some(serial),
+        target_arn: Some(serial),
+        ..iam(name, "mfa_device")
+    };
+    // Nobody's until it is enabled, whoever makes it.
+    check_iam_call(
+        json!({"virtualMFADeviceName": "bobs-phone", "path": "/"}),
+        json!({"virtualMFADevice": {"serialNumber": serial, "base32StringSeed": SECRET,
+            "qRCodePNG": SECRET}}),
+        &device("CreateVirtualMFADevice"),
+    );
+    for name in ["EnableMFADevice", "ResyncMFADevice", "DeactivateMFADevice"] {
+        check_iam_call(
+            json!({"userName": "bob", "serialNumber": serial, "authenticationCode1": SECRET}),
+            Value::Null,
+            &IamChange { target_name: Some("bob"), ..device(name) },
+        );
+    }
+    // Without a name it is the caller's; a hardware device has a serial number that is no ARN.
+    check_iam_call(
+        json!({"serialNumber": "GAHT12345678"}),
+        Value::Null,
+        &IamChange {
+            target_name: Some("ann"),
+            target_id: Some("GAHT12345678"),
+            ..iam("DeactivateMFADevice", "mfa_device")
+        },
+    );
+    check_iam_call(json!({"serialNumber": serial}), Value::Null, &device("DeleteVirtualMFADevice"));
+}
+
+#[test]
+fn passwords() {
+    let of = |name, user| IamChange { target_name: Some(user), ..iam(name, "login_profile") };
+    for name in ["CreateLoginProfile", "UpdateLoginProfile"] {
+        check_iam_call(
+            json!({"userName": "bob", "password": SECRET, "passwordResetRequired": true}),
+            json!({"loginProfile": {"userName": "bob", "passwordResetRequired": true}}),
+            &of(name, "bob"),
+        );
+    }
+    check_iam_call(json!({"userName": "bob"}), Value::Null, &of("DeleteLoginProfile", "bob"));
+    check_iam_call(Value::Null, Value::Null, &of("ChangePassword", "ann"));
+    check_iam_call(
+        json!({"oldPassword": SECRET, "newPassword": SECRET}),
+        Value::Null,
+        &of("ChangePassword", "ann"),
+    );
+}
+
+#[test]
+fn what_names_no_user_is_the_callers_own() {
+    let user = |arn: &str| json!({"type": "IAMUser", "principalId": "AIDAX", "arn": arn});
+    let root = json!({"type": "Root", "principalId": "111111111111", "userName": "alias",
+        "arn": "arn:aws:iam::111111111111:root"});
+    let role = json!({"type": "AssumedRole", "principalId": "AROAX:s"});
+    for (caller, expect) in [
+        (user("arn:aws-cn:iam::111111111111:user/a/b/cy"), Some("cy")),
+        (user("arn:aws:iam::111111111111:user/"), None),
+        // As the inventory calls it; its user name in records is the alias of the account.
+        (root, Some("<root_account>")),
+        (role, None),
+        (json!({}), None),
+    ] {
+        for name in ["DeleteAccessKey", "DeleteLoginProfile", "DeactivateMFADevice"] {
+            let call = call(name, Value::Null, Value::Null, Some(caller.clone()));
+            let got = ask(&call, |change| change.target_name.map(str::to_owned));
+            assert_eq!(got.as_deref(), expect, "{name} by {caller}");
+        }
+    }
+    // The console must name root where the call must name a user.
+    let request = json!({"userName": "AWS ROOT USER", "serialNumber":
+        "arn:aws:iam::111111111111:mfa/root-account-mfa-device"});
+    let named = call("EnableMFADevice", request, Value::Null, None);
+    let got = ask(&named, |change| change.target_name.map(str::to_owned));
+    assert_eq!(got.as_deref(), Some("<root_account>"));
+}
+
+/// A refused call keeps no request: it was about anybody.
+#[test]
+fn regression_a_refused_change_of_another_users_key_is_not_the_callers() {
+    for (name, request, expect) in [
+        ("CreateAccessKey", Value::Null, None),
+        ("DeleteLoginProfile", Value::Null, None),
+        ("DeleteAccessKey", json!({"accessKeyId": "AKIAX"}), Some("ann")),
+        // Nobody can change another's.
+        ("ChangePassword", Value::Null, Some("ann")),
+    ] {
+        let mut call = call(name, request, Value::Null, None);
+        call["errorCode"] = json!("AccessDenied");
+        let (outcome, target) =
+            ask(&call, |change| (change.outcome, change.target_name.map(str::to_owned)));
+        assert_eq!((outcome, target.as_deref()), (Some(Outcome::Failure), expect), "{name}");
+    }
+}
+
+#[test]
+fn a_renamed_user_is_followed_to_its_new_name() {
+    for (request, name, kind, document) in [
+        (
+            json!({"userName": "bob", "newUserName": "bob.two"}),
+            "UpdateUser",
+            "user",
+            Some("{\"newUserName\":\"bob.two\"}"),
+        ),
+        (
+            json!({"newPath": "/left/", "newUserName": "b\"2", "userName": "bob"}),
+            "UpdateUser",
+            "user",
+            Some("{\"newUserName\":\"b\\\"2\",\"newPath\":\"/left/\"}"),
+        ),
+        (
+            json!({"groupName": "bob", "newGroupName": "g2"}),
+            "UpdateGroup",
+            "group",
+            Some("{\"newGroupName\":\"g2\"}"),
+        ),
+        (json!({"userName": "bob"}), "UpdateUser", "user", None),
+    ] {
+        check_iam_call(
+            request,
+            Value::Null,
+            &IamChange {
+                target_name: Some("bob"),
+                document: document.map(Cow::Borrowed),
+                ..iam(name, kind)
+            },
+        );
+    }
+}
+
+/// Root's password is changed where people sign in, not by IAM's calls.
+#[test]
+fn passwords_of_root() {
+    for name in ["PasswordUpdated", "PasswordRecoveryCompleted"] {
+        for (answer, outcome) in [("Success", Outcome::Success), ("Failure", Outcome::Failure)] {
+            let call = record(
+                "signin",
+                name,
+                json!({"responseElements": {name: answer}, "userIdentity": {"type": "Root",
+                    "principalId": "111111111111", "arn": "arn:aws:iam::111111111111:root"}}),
+            );
+            let got = ask(&call, |change| {
+                (change.target_type, change.target_name.map(str::to_owned), change.outcome)
+            });
+            let root = Some("<root_account>".to_owned());
+            assert_eq!(got, ("login_profile", root, Some(outcome)), "{name}");
+        }
+    }
+    for name in ["PasswordRecoveryRequested", "CheckMfa", "EmailUpdated"] {
+        let account = account(&log_file(&[record("signin", name, json!({}))])).unwrap();
+        assert_eq!((account.other, account.iam_changes), (1, 0), "{name}");
+    }
+}
+
+/// Some services of China's partition have names of their own.
+#[test]
+fn changes_in_china_are_changes() {
+    let mut made = call("CreateUser", json!({"userName": "bob"}), Value::Null, None);
+    made["eventSource"] = json!("iam.amazonaws.com.cn");
+    made["sourceIPAddress"] = json!("cloudformation.amazonaws.com.cn");
+    let expect =
+        ("iam.amazonaws.com".to_owned(), Some("cloudformation.amazonaws.com".to_owned()), "user");
+    let got = ask(&made, |change| {
+        let service = change.source_service.map(str::to_owned);
+        (change.event_source.to_owned(), service, change.target_type)
+    });
+    assert_eq!(got, expect);
 }
 
 #[test]
@@ -265,7 +543,7 @@ fn selectors_are_written_as_json_again() {
         "PutEventSelectors",
         json!({"requestParameters": {"advancedEventSelectors": selectors}}),
     );
-    let mut reader = rolecall_events::Reader::new(rolecall_events::Limits::default());
+    let mut reader = Reader::new(Limits::default());
     let text = log_file(&[call]);
     let file = reader.read(&text).unwrap();
     let document: Value =
@@ -366,7 +644,18 @@ fn every_kind_of_change_the_product_promises_is_one() {
             UpdateSAMLProvider DeleteSAMLProvider CreateOpenIDConnectProvider \
             DeleteOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint \
             AddClientIDToOpenIDConnectProvider RemoveClientIDFromOpenIDConnectProvider \
-            AddRoleToInstanceProfile RemoveRoleFromInstanceProfile CreateLoginProfile",
+            AddRoleToInstanceProfile RemoveRoleFromInstanceProfile CreateLoginProfile \
+            UpdateLoginProfile DeleteLoginProfile ChangePassword CreateServiceSpecificCredential \
+            UpdateServiceSpecificCredential DeleteServiceSpecificCredential \
+            ResetServiceSpecificCredential UploadSSHPublicKey UpdateSSHPublicKey DeleteSSHPublicKey \
+            UploadSigningCertificate UpdateSigningCertificate DeleteSigningCertificate \
+            UploadCloudFrontPublicKey UpdateCloudFrontPublicKey DeleteCloudFrontPublicKey \
+            CreateVirtualMFADevice DeleteVirtualMFADevice EnableMFADevice DeactivateMFADevice \
+            ResyncMFADevice TagMFADevice UntagMFADevice TagUser UntagUser TagRole UntagRole \
+            PutUserPermissionsBoundary DeleteUserPermissionsBoundary UpdateRoleDescription \
+            DeleteServiceLinkedRole UpdateGroup CreateInstanceProfile DeleteInstanceProfile \
+            TagInstanceProfile UntagInstanceProfile TagPolicy UntagPolicy TagOpenIDConnectProvider \
+            UntagOpenIDConnectProvider TagSAMLProvider UntagSAMLProvider",
         ),
         (
             "rolesanywhere",
@@ -416,7 +705,7 @@ fn documents_are_bounded_between_characters() {
         "PutEventSelectors",
         json!({"requestParameters": {"eventSelectors": ["é".repeat(BOUND)]}}),
     );
-    let mut reader = rolecall_events::Reader::new(rolecall_events::Limits::default());
+    let mut reader = Reader::new(Limits::default());
     let text = log_file(&[call]);
     let file = reader.read(&text).unwrap();
     let document = file.iam_changes[0].document.as_deref().unwrap();

@@ -73,6 +73,11 @@ fn name() -> impl Strategy<Value = String> {
         "inScopeOf",
         "onBehalfOf",
         "userId",
+        "NextToken",
+        "serialNumber",
+        "serviceSpecificCredentialId",
+        "newUserName",
+        "status",
     ];
     prop_oneof![9 => proptest::sample::select(NAMES).prop_map(str::to_owned), 1 => ".{0,8}"]
 }
@@ -83,7 +88,10 @@ fn text() -> impl Strategy<Value = String> {
         "Unknown",
         "true",
         "2026-01-05T07:12:03Z",
+        "9999-12-31T23:59:59Z",
+        "Jan 1, 999999999, 1:00:00 AM",
         "sts.amazonaws.com",
+        "iam.amazonaws.com.cn",
         "signin.amazonaws.com",
         "iam.amazonaws.com",
         "sso.amazonaws.com",
@@ -145,6 +153,10 @@ fn random_record() -> impl Strategy<Value = Value> {
         ("rolesanywhere", "CreateSession"),
         ("iam", "CreateRole"),
         ("iam", "DeleteAccessKey"),
+        ("iam", "ResetServiceSpecificCredential"),
+        ("iam", "DeactivateMFADevice"),
+        ("iam", "UpdateUser"),
+        ("signin", "PasswordUpdated"),
         ("cloudtrail", "PutEventSelectors"),
         ("s3", "GetObject"),
     ]);
@@ -216,6 +228,29 @@ proptest! {
         let wrapped: Vec<Value> =
             records.iter().map(|record| json!({"CloudTrailEvent": record.to_string()})).collect();
         prop_assert_eq!(&read(json!({ "Events": wrapped }).to_string().as_bytes()), &plain);
+        let in_utf16 = String::from_utf8(log_file(&records)).unwrap();
+        let units = std::iter::once(0xfeff).chain(in_utf16.encode_utf16());
+        prop_assert_eq!(&read(&units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>()), &plain);
+    }
+
+    /// However records are spread over documents that stand one after the other.
+    #[test]
+    fn appended_documents_give_the_same_rows_as_one(
+        records in vec((random_record(), any::<bool>(), any::<bool>()), 1..8),
+    ) {
+        let mut text = String::new();
+        for (record, wrapped, apart) in &records {
+            let event = json!({"CloudTrailEvent": record.to_string()});
+            text += &match wrapped {
+                true => json!({"Events": [event]}).to_string(),
+                false => json!({"Records": [record]}).to_string(),
+            };
+            text += if *apart { "\r\n" } else { "" };
+        }
+        let records: Vec<Value> = records.into_iter().map(|(record, ..)| record).collect();
+        let plain = read(&log_file(&records));
+        prop_assert!(plain.is_some());
+        prop_assert_eq!(read(text.as_bytes()), plain);
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) static CREDENTIAL_EVENTS: TableDef = TableDef {
         some("request_id", Text, "Request id that the called service gave"),
         always("event_time", Time, "When the request was completed"),
         always("event_date", Date, "Day of event_time in UTC; the files are partitioned by it"),
-        always("event_source", Text, "Service that was called, such as sts.amazonaws.com"),
+        always("event_source", Text, "Service called, such as sts.amazonaws.com, in China too"),
         always("event_name", Text, "Call that was made, such as AssumeRole"),
         some("event_version", Text, "Version of CloudTrail's record format"),
         some("aws_region", Text, "Region that the call was made to"),
@@ -118,7 +118,11 @@ pub(super) static CREDENTIAL_EVENTS: TableDef = TableDef {
         some("session_arn", Text, "ARN of the new session"),
         some("issued_access_key_id", Text, "Access key id that the call handed out"),
         some("issued_expiration", Time, "When the handed-out credentials expire"),
-        some("duration_seconds", Count, "How long a session was asked for, in seconds"),
+        some(
+            "duration_seconds",
+            Count,
+            "Seconds asked for; null where no session can last so long",
+        ),
         some("external_id", Text, "External id given with the call"),
         some(
             "mfa_serial",
@@ -163,7 +167,7 @@ pub(super) static CREDENTIAL_EVENTS: TableDef = TableDef {
 
 pub(super) static IAM_CHANGES: TableDef = TableDef {
     name: "iam_changes",
-    comment: "One row per record that changes an access key, user, role, policy, attachment, \
+    comment: "One row per record that changes a credential, user, role, policy, attachment, \
               identity provider, trust anchor or trail, success or failure",
     partition_column: "event_date",
     sort_columns: &["event_time", "event_id", "log_file", "record_index"],
@@ -208,21 +212,28 @@ pub(super) static IAM_CHANGES: TableDef = TableDef {
         always(
             "target_type",
             Text,
-            "Kind of thing that was changed: access_key, user, role, group, policy, trail, …",
+            "Kind of thing that was changed: user, role, group, policy, access_key, login_profile (its \
+             password), service_specific_credential, ssh_public_key, signing_certificate, mfa_device, \
+             trail, …",
         ),
         some("target_arn", Text, "ARN of what was changed"),
-        some("target_name", Text, "Name of what was changed; for an access key, its user"),
-        some("target_id", Text, "Unique id of what was changed; for an access key, the key id"),
+        some(
+            "target_name",
+            Text,
+            "Its name; for a credential, the user's (<root_account> for root)",
+        ),
+        some("target_id", Text, "Its unique id; for a credential, the key id or the like"),
         some(
             "document",
             Text,
-            "Policy document, or a trail's selectors, as JSON text of at most 100 KB",
+            "Policy document, a trail's selectors, or new names (newUserName, newGroupName, newPath), as JSON \
+             text of at most 100 KB",
         ),
         always("log_file", Text, "Log file that the record came in; see log_files"),
         always("record_index", Count, "Position of the record in its log file, from 0"),
-        always("event_source", Text, "Service that was called, such as iam.amazonaws.com"),
+        always("event_source", Text, "Service called, such as iam.amazonaws.com, in China too"),
         some("policy_arn", Text, "Policy that was attached, detached or made the default"),
-        some("status", Text, "Status that was set: Active or Inactive, for an access key"),
+        some("status", Text, "Status that was set: Active or Inactive, for a credential"),
     ],
 };
 
@@ -288,7 +299,7 @@ pub(super) static ACTIVITY: TableDef = TableDef {
         some("invoked_by", Text, "AWS service that made the calls for the caller"),
         some("in_scope_of", Text, "Resource that the session's credentials were issued to"),
         some("mfa", Flag, "Whether the session passed multi-factor authentication"),
-        always("event_source", Text, "Service that was called, such as s3.amazonaws.com"),
+        always("event_source", Text, "Service called, such as s3.amazonaws.com, in China too"),
         always("event_name", Text, "Call that was made, such as GetObject"),
         some("event_category", Text, "Management, Data, …"),
         some("aws_region", Text, "Region that the calls were made to"),

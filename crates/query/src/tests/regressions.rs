@@ -333,6 +333,15 @@ async fn regression_a_device_that_was_named_in_vain_is_no_mfa() {
     );
 }
 
+/// Changes call root as the inventory does; the view has no user for it, whether its key was used or not.
+#[tokio::test]
+async fn a_key_of_root_that_only_its_creation_names_has_no_user() {
+    let made = change("c1", "02:00:00", "CreateAccessKey", "access_key", "<root_account>");
+    let lake = TestLake::default().rows("iam_changes", [made.text("target_id", "AKIAROOT")]);
+    let keys = "SELECT access_key_id, coalesce(user_name, '-'), status FROM access_keys";
+    assert_eq!(lake.answer(keys).await, "AKIAROOT | - | Active");
+}
+
 /// Lambda takes Re; STS does not say its unique id.
 fn taken_by_lambda(id: &str, time: &str) -> Row {
     event(id, time, "AssumeRole")
