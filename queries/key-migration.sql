@@ -12,6 +12,7 @@
 --   threshold_days: integer = 45; a key that has been idle for more days than this is not in use
 --   grace_days: integer = 7; a key that was never used and is younger than this is not yet judged
 --   soak_days: integer = 14; days that a key stays inactive before it is deleted, and over which callers are watched taking roles
+--   tz: text = UTC; zone in which nights and weekends are counted; --tz, where that is given
 --   max_inventory_days: integer = 7; an inventory older than this proves nothing
 -- columns:
 --   account_id: account of the key's user
@@ -26,17 +27,19 @@
 --   replacement: role that the callers could take, by what they do already: the first of candidate_roles in the order of how
 --     likely it took over from the key (see there), then fit; create where none is seen
 --   replacement_kinds: kinds of role that fit the callers; hints, since user agents are the callers' choice
---   candidate_roles: roles that the same callers (same program, same address) use. One counts only if it was used so without any
---     key on two days at least, and made half of the caller's own kinds of call there; a role that only services take is not
---     named for browser, console or aws-cli. Each with its days of the last soak_days and what it is, most likely first: took over
---     (it came later, and the calls with the key stopped), grew as the key fell silent, came beside the key, taken with
---     the key (no proof of doing without), there all along (perhaps another job's at the same address)
+--   candidate_roles: roles that the same callers use. One counts only if it was used without any key on two days at least: by the
+--     same program in the same place, where it made half of the caller's own kinds of call; or by the same program elsewhere,
+--     where it came later, made four in five of them and hardly others, and the calls with the key stopped. A role that only
+--     services take is not named for browser, console or aws-cli. Each with its days of the last soak_days and what it is: took
+--     over (it came later, and the calls with the key stopped), grew as the key fell silent, came beside the key, taken with the
+--     key (no proof of doing without), there all along (perhaps another job's in the same place), or since when it does the
+--     same elsewhere; by the user's own name where somebody so called takes it
 --   fit: share of the caller's kinds of call with the key that it was seen making in the replacement, 0 to 1, calls to STS and
 --     refused ones apart; 1 for one that only takes this role; an estimate: the role's policies are not read
---   callers: callers of the key in the window: programs at an address, as in key-footprint's caller
+--   callers: callers of the key in the window: programs in a place, as in key-footprint's caller
 --   callers_ready: callers with a role that took over, grew, or came beside the key
---   callers_left: callers that still used the key in the last soak_days, by name
---   callers_moved: callers that no longer did, and use a role instead
+--   callers_left: callers that still used the key in the last soak_days, by name, the first twenty
+--   callers_moved: callers that no longer did, and use a role instead, the first twenty
 --   live_children: sessions that the key opened, and roles that it or they took, that have not expired, with their end
 --   live_until: when the last of them ends; deactivating the key does not end them
 --   last_used: last use, by IAM or in the logs

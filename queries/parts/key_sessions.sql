@@ -75,11 +75,11 @@ lately AS (
 live AS (
     SELECT
         access_key_id,
-        array_sort(array_agg(DISTINCT concat(
+        listed(array_sort(array_agg(DISTINCT concat(
             CASE WHEN role <> '' THEN role ELSE event_name END,
             ' until ',
             to_char(expires, '%Y-%m-%dT%H:%M:%SZ')
-        ))) AS live_children,
+        ))), 20) AS live_children,
         max(expires) AS live_until
     FROM lately
     WHERE expires > $as_of

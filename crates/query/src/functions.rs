@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArr
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion::logical_expr::{AggregateUDF, ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 
 mod agent;
@@ -17,8 +17,11 @@ pub(crate) mod arn;
 mod codes;
 pub(crate) mod databases;
 pub(crate) mod glob;
+mod hours;
 mod ip;
+mod lists;
 pub(crate) mod networks;
+mod roaming;
 
 use self::arn::RolePattern;
 use self::networks::Networks;
@@ -37,7 +40,7 @@ pub struct FunctionDoc {
 }
 
 /// The functions that are ours, beside DataFusion's own.
-pub const FUNCTIONS: [FunctionDoc; 15] = [
+pub const FUNCTIONS: [FunctionDoc; 20] = [
     FunctionDoc {
         name: "agent_family",
         usage: "agent_family(user_agent)",
@@ -74,6 +77,11 @@ pub const FUNCTIONS: [FunctionDoc; 15] = [
         comment: "Whole days from one time to another; 0 where end is before start",
     },
     FunctionDoc {
+        name: "ever_new_places",
+        usage: "ever_new_places(place, days, kinds)",
+        comment: "Aggregate: how alike the kinds of work are that ever new places are seen doing, 0 to 1; null where places come back",
+    },
+    FunctionDoc {
         name: "glob_is",
         usage: "glob_is(text, pattern)",
         comment: "Whether a text has the form of a pattern with * for any text and ? for one character; null: any",
@@ -82,6 +90,11 @@ pub const FUNCTIONS: [FunctionDoc; 15] = [
         name: "ip_in",
         usage: "ip_in(ip, cidr)",
         comment: "Whether an address lies in a network such as 10.0.0.0/8 or 2001:db8::/32",
+    },
+    FunctionDoc {
+        name: "listed",
+        usage: "listed(list, n)",
+        comment: "The first n of a list of texts, and how many there are more",
     },
     FunctionDoc {
         name: "network_as_name",
@@ -94,6 +107,11 @@ pub const FUNCTIONS: [FunctionDoc; 15] = [
         comment: "Number of the autonomous system that announces an address, by --asn-database; else null",
     },
     FunctionDoc {
+        name: "network_block",
+        usage: "network_block(ip)",
+        comment: "The /24 that an address lies in, for IPv6 the /48",
+    },
+    FunctionDoc {
         name: "network_country",
         usage: "network_country(ip)",
         comment: "Country of an address in two letters, by --country-database; else null",
@@ -101,12 +119,22 @@ pub const FUNCTIONS: [FunctionDoc; 15] = [
     FunctionDoc {
         name: "network_kind",
         usage: "network_kind(ip)",
-        comment: "Kind (office, vpn, nat, aws, vendor) of the smallest network of --networks that holds an address",
+        comment: "Kind (office, vpn, nat, aws, ci, vendor) of the smallest network of --networks that holds an address",
     },
     FunctionDoc {
         name: "network_label",
         usage: "network_label(ip)",
         comment: "Label of the smallest network of --networks, or of the settings, that holds an address; else null",
+    },
+    FunctionDoc {
+        name: "network_place",
+        usage: "network_place(ip)",
+        comment: "Where an address is: label of --networks, else its autonomous system, else AWS's own range, else its block",
+    },
+    FunctionDoc {
+        name: "off_hours",
+        usage: "off_hours(time, zone)",
+        comment: "Whether it is between 21 and 5 o'clock, or a weekend, in a zone such as Europe/Berlin",
     },
     FunctionDoc {
         name: "role_is",
@@ -126,7 +154,10 @@ pub(crate) fn register(context: &SessionContext, networks: &Networks) {
     context.register_udf(role_is());
     context.register_udf(glob::function());
     context.register_udf(ScalarUDF::from(codes::Codes::new()));
+    context.register_udf(hours::function());
     context.register_udf(ScalarUDF::from(ip::IpIn::new()));
+    context.register_udf(ScalarUDF::from(lists::Listed::new()));
+    context.register_udaf(AggregateUDF::from(roaming::EverNewPlaces::new()));
     for function in networks::functions(networks) {
         context.register_udf(function);
     }

@@ -4,6 +4,7 @@
 //! story moved a caller to. Nothing here reads a record, and nothing knows how a report finds out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +14,10 @@ use crate::model::{Caller, KeyInfo, KeyIx, RecIx, RoleIx, SessIx, SessionKind, S
 use crate::time::{DAY, HOUR, Micros, date};
 use crate::truth::Truth;
 
-/// A program at an address that called with a key, or in a session that the key opened.
+/// A program in a network that called with a key, or in a session that the key opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyCaller {
-    /// `boto3 from 203.0.113.60`.
+    /// `boto3 from 203.0.113.0/24`.
     pub name: String,
     /// First delivered call.
     pub first: Micros,
@@ -131,7 +132,10 @@ fn can_be_placed(caller: &KeyCaller) -> bool {
     }
 }
 
-/// `program from address`, for a call that nobody passed on.
+/// How the addresses of hosted runners begin: networks for benchmarks, which are nobody's.
+pub(crate) const HOSTED: &str = "198.1";
+
+/// `program from network`, for a call that nobody passed on. Hosted runners are wherever they are.
 pub(crate) fn name(ip: &str, agent: &str) -> String {
     let known = [
         ("Terraform/", "terraform"),
@@ -142,13 +146,30 @@ pub(crate) fn name(ip: &str, agent: &str) -> String {
     ];
     let first_word = agent.split(['/', ' ']).next().unwrap_or_default();
     let program = known.iter().find(|(mark, _)| agent.contains(mark)).map_or(first_word, |k| k.1);
-    format!("{program} from {ip}")
+    format!("{program} from {}", place(ip))
+}
+
+fn place(ip: &str) -> String {
+    if [8, 9].iter().any(|half| ip.starts_with(&format!("{HOSTED}{half}."))) {
+        return String::from("hosted CI");
+    }
+    match ip.parse() {
+        Ok(IpAddr::V4(ip)) => {
+            let [a, b, c, _] = ip.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        Ok(IpAddr::V6(ip)) => {
+            let [a, b, c, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}::/48")
+        }
+        Err(_) => ip.to_owned(),
+    }
 }
 
 /// A caller of a key that is to move to a role.
 pub(crate) struct Move {
     key: KeyIx,
-    /// Program and address.
+    /// Program and network.
     caller: String,
     /// The role that it moves to; `None` while it uses none.
     role: Option<RoleIx>,

@@ -228,7 +228,7 @@ pub(crate) struct Emitted {
     pub(crate) label: Option<String>,
     pub(crate) signer: Signer,
     pub(crate) signing_key: Option<String>,
-    /// Program and address of whoever called; `None` where a service passed the call on.
+    /// Program and network of whoever called; `None` where a service passed the call on.
     pub(crate) caller: Option<String>,
     pub(crate) failed: bool,
     pub(crate) read_only: bool,

@@ -42,7 +42,7 @@ pub(crate) struct Noise {
 }
 
 impl Noise {
-    /// Program and address, where a key's owner called.
+    /// Program and network, where a key's owner called.
     pub(crate) fn caller(&self) -> Option<String> {
         matches!(self.actor, Actor::Key(_)).then(|| {
             let (ip, agent) = source(self);

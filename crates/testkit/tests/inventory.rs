@@ -52,13 +52,13 @@ fn every_way_out_of_a_key_is_told() {
     };
     for (story, expected) in [
         ("ci_key_to_oidc", "MIGRATE github-release left "),
-        ("key_half_migrated", "MIGRATE github-build left terraform from 203.0.113.142"),
-        ("key_role_unproven", "MIGRATE create left terraform from 203.0.113.143"),
+        ("key_half_migrated", "MIGRATE github-build left terraform from 198.51.100.0/24"),
+        ("key_role_unproven", "MIGRATE create left terraform from hosted CI"),
         ("key_off_in_use", "RETIRE_AFTER_SOAK - left "),
         ("key_off_idle", "RETIRE_NOW - left "),
         ("key_off_lately", "RETIRE_AFTER_SOAK - left "),
-        ("key_of_a_vendor", "BLOCKED - left boto3 from 192.0.2.210"),
-        ("key_busy", "BLOCKED - left boto3 from 203.0.113.60"),
+        ("key_of_a_vendor", "BLOCKED - left boto3 from 192.0.2.0/24"),
+        ("key_busy", "BLOCKED - left boto3 from 203.0.113.0/24"),
         ("key_data_events_only", "UNKNOWN - left "),
         ("key_young", "UNKNOWN - left "),
         ("key_idle", "RETIRE_AFTER_SOAK - left "),

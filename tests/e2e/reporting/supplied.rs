@@ -35,7 +35,7 @@ fn a_keys_footprint_says_which_network_it_is() {
     });
     site.scratch.write("ip-ranges.json", aws.to_string());
     let names =
-        ["source", "network", "network_kind", "network_asn", "network_as_name", "network_country"];
+        ["sources", "network", "network_kind", "network_asn", "network_as_name", "network_country"];
     let check = |args: &[&str], expected: [serde_json::Value; 6]| {
         let run = site.plain(&[&FOOTPRINT[..], args].concat()).run().exits(0);
         let rows = rows(&run);
@@ -44,11 +44,22 @@ fn a_keys_footprint_says_which_network_it_is() {
             assert_eq!(names.map(|name| row[name].clone()), expected, "{args:?}");
         }
     };
-    let ip = || json!("192.0.2.10");
+    let ip = || json!(["192.0.2.10"]);
     let none = || json!(null);
     check(&[], [ip(), none(), none(), none(), none(), none()]);
     let both = ["--networks", "ip-ranges.json", "--networks", "networks.csv"];
     check(&both, [ip(), json!("Office"), json!("office"), none(), none(), none()]);
+    let asn = ["--asn-database", "asn.mmdb"];
+    for (given, place) in [
+        (&[][..], "192.0.2.0/24"),
+        (&both[..], "Office"),
+        (&both[..2], "AWS EC2 eu-west-1"),
+        (&[&both[..2], &asn].concat()[..], "AS64500 Example Transit"),
+        (&[&both[..], &asn].concat()[..], "Office"),
+    ] {
+        let run = site.plain(&[&FOOTPRINT[..], given].concat()).run().exits(0);
+        assert_eq!(column(&rows(&run), "place")[0], place, "{given:?}");
+    }
     let args = ["assumptions", "--format", "json", "--networks", "networks.csv"];
     let run = site.plain(&args).run().exits(0);
     assert!(rows(&run).iter().all(|row| row["network"] == "Office"), "{run}");

@@ -93,7 +93,8 @@ pub(crate) struct Scheduled {
     pub(crate) networks: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) databases: DatabaseFlags,
-    /// Zone that tables, Markdown and HTML show times in, such as Europe/Berlin or +02:00 [default: UTC]
+    /// Zone that tables, Markdown and HTML show times in, and in which nights and weekends are counted, such as
+    /// Europe/Berlin or +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
     /// Post the result and its top rows, as Slack takes them [default: ROLECALL_WEBHOOK]

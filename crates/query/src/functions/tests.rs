@@ -90,6 +90,38 @@ async fn a_number_with_its_noun() {
 }
 
 #[tokio::test]
+async fn a_long_list_says_how_much_of_it_is_left_out() {
+    check("listed(make_array('a', 'b', 'c'), 3)", "[a, b, c]").await;
+    check("listed(make_array('a', 'b', 'c'), 2)", "[a, b, and 1 more]").await;
+    check("listed(array_agg(v), 1) FROM (VALUES ('a'), ('a'), ('a')) AS t(v)", "[a, and 2 more]")
+        .await;
+    check("listed(NULL, 2) IS NULL", "true").await;
+}
+
+#[tokio::test]
+async fn nights_and_weekends_are_those_of_a_zone() {
+    let at = |time: &str, zone: &str| {
+        format!(
+            "off_hours(arrow_cast('{time}', 'Timestamp(Microsecond, Some(\"UTC\"))'), '{zone}')"
+        )
+    };
+    // 5 January 2026 was a Monday.
+    for (time, zone, off) in [
+        ("2026-01-05T20:59:00Z", "UTC", "false"),
+        ("2026-01-05T21:00:00Z", "UTC", "true"),
+        ("2026-01-05T05:00:00Z", "UTC", "false"),
+        ("2026-01-05T20:00:00Z", "Europe/Berlin", "true"),
+        ("2026-01-04T23:30:00Z", "Asia/Tokyo", "false"),
+        ("2026-01-05T04:00:00Z", "+01:00", "false"),
+        ("2026-01-09T16:00:00Z", "Asia/Tokyo", "true"),
+    ] {
+        check(&at(time, zone), off).await;
+    }
+    let error = eval(&at("2026-01-05T20:00:00Z", "Mars/Olympus")).await.unwrap_err().to_string();
+    assert!(error.contains("'Mars/Olympus' is no time zone"), "{error}");
+}
+
+#[tokio::test]
 async fn whole_days_between_two_times() {
     let time =
         |micros: i64| format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')");

@@ -3,6 +3,7 @@
 //! Every case has an account of its own, so that all of one report's cases lie in one lake and one run answers them.
 
 mod alive;
+mod callers;
 mod decision_table;
 mod key_candidates;
 mod key_footprint;

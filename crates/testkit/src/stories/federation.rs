@@ -2,7 +2,9 @@
 
 use super::{trust, workloads::deploy, workloads::endpoint};
 use crate::apis::{CHANGES, IDENTITY_CHECK, LOOKS, Place};
+use crate::dice::mix;
 use crate::json::Obj;
+use crate::migration::HOSTED;
 use crate::model::{Caller, DEVELOPMENT, EUROPE, GLOBAL, PRODUCTION, World};
 use crate::record::{CLI, GITHUB, TERRAFORM};
 use crate::sts::{Assume, pair};
@@ -10,7 +12,6 @@ use crate::time::{HOUR, MINUTE, SECOND, Spelling};
 
 const GITHUB_HOST: &str = "token.actions.githubusercontent.com";
 const GITLAB_HOST: &str = "gitlab.com";
-const RUNNER: &str = "203.0.113.140";
 
 pub(super) fn tell(world: &mut World) {
     github(world);
@@ -37,6 +38,14 @@ pub(super) fn github_job(world: &World, subject: &str) -> (Caller, String) {
     (web(world, GITHUB_HOST, "sts.amazonaws.com", subject), trusted)
 }
 
+/// The address of a hosted runner: another one on each run of each job, in networks that all the world shares.
+pub(super) fn hosted_runner(world: &World, job: &str, run: i64) -> String {
+    let name = job.bytes().fold(world.seed, |state, byte| mix(state ^ u64::from(byte)));
+    let number = mix(name ^ run.unsigned_abs());
+    let (half, block, host) = (number % 2, (number >> 8) % 256, (number >> 16) % 254 + 1);
+    format!("{HOSTED}{}.{block}.{host}", 8 + half)
+}
+
 /// What newer records say about how the provider's certificate was checked.
 fn verified() -> String {
     let request = Obj::new().str("awsServingRegion", GLOBAL).str("endpointType", "global").end();
@@ -61,7 +70,6 @@ fn github(world: &mut World) {
         "sts.amazonaws.com",
         "repo:acme@58213907/billing@871230456:environment:production",
     );
-    let place = Place { ip: RUNNER, agent: TERRAFORM, region: EUROPE };
     for day in 0..world.days {
         for (hour, caller, story, text) in [
             (9, &legacy, "github_oidc", "GitHub Actions by OIDC, subject in the old form"),
@@ -71,11 +79,13 @@ fn github(world: &mut World) {
             world.scene(story, text);
             let minute = world.dice.between(20, 29);
             let at = world.at(day, hour, minute, 11);
+            let ip = hosted_runner(world, "github-deploy", day * 24 + hour);
             let mut spec = Assume::new(caller.clone(), role, "GitHubActions", at)
                 .lasting(3_600)
-                .from(RUNNER, GITHUB);
+                .from(&ip, GITHUB);
             spec.additional = Some(verified());
             let session = world.assume(spec);
+            let place = Place { ip: &ip, agent: TERRAFORM, region: EUROPE };
             deploy(world, session, at + 3 * SECOND, place);
         }
     }
@@ -142,19 +152,20 @@ fn migration(world: &mut World) {
     let trusted = trust::oidc(&arn, GITHUB_HOST, subject);
     let role = world.role(PRODUCTION, "/ci/", "github-release", trusted);
     let web = web(world, GITHUB_HOST, "sts.amazonaws.com", subject);
-    let place = Place { ip: RUNNER, agent: TERRAFORM, region: EUROPE };
-    for day in 0..world.days {
-        let at = world.at(day, 7, 15, 0);
+    for (day, hour) in (0..world.days).flat_map(|day| [7, 12, 18].map(|hour| (day, hour))) {
+        let at = world.at(day, hour, 15, 0);
+        let ip = hosted_runner(world, "release", day * 24 + hour);
+        let place = Place { ip: &ip, agent: TERRAFORM, region: EUROPE };
         if day < world.days / 2 {
             world.spend_key(&caller, (at, MINUTE), 1, &IDENTITY_CHECK, place);
             world.spend_key(&caller, (at + MINUTE, 9 * MINUTE), 5, &CHANGES, place);
+            world.moves(key, place, Some(role));
         } else {
-            let mut spec = Assume::new(web.clone(), role, "release", at).from(RUNNER, GITHUB);
+            let mut spec = Assume::new(web.clone(), role, "release", at).from(&ip, GITHUB);
             spec.spelling = Spelling::Narrow;
             let session = world.assume(spec);
             world.spend(session, (at + SECOND, MINUTE), 1, &IDENTITY_CHECK, place);
             world.spend(session, (at + MINUTE, 9 * MINUTE), 5, &CHANGES, place);
         }
     }
-    world.moves(key, place, Some(role));
 }

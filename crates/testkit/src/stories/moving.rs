@@ -3,7 +3,7 @@
 
 use super::changes::change;
 use super::federation;
-use crate::apis::{CHANGES, Place};
+use crate::apis::{CHANGES, LOOKS, Place};
 use crate::json::Obj;
 use crate::model::{AccountIx, Caller, DEVELOPMENT, EUROPE, KeyIx, PRODUCTION, World};
 use crate::record::{GITHUB, PYTHON, TERRAFORM};
@@ -29,6 +29,13 @@ fn job(world: &mut World, caller: &Caller, at: Micros, place: Place) {
     }
 }
 
+/// Looks at what there is and changes half of it: work that no release does.
+fn build(world: &mut World, caller: &Caller, at: Micros, place: Place) {
+    for (api, step) in LOOKS[..3].iter().chain(&CHANGES[..3]).zip(0..) {
+        world.work(caller, at + step * MINUTE, api, place);
+    }
+}
+
 /// One key in two jobs. One of them takes a role from half-way on, the other goes on as before.
 fn half_migrated(world: &mut World) {
     world.scene("key_half_migrated", "a key of two CI jobs, one of which has moved to a role");
@@ -36,17 +43,18 @@ fn half_migrated(world: &mut World) {
     let subject = "repo:acme/build:ref:refs/heads/main";
     let (web, trusted) = federation::github_job(world, subject);
     let role = world.role(PRODUCTION, "/ci/", "github-build", trusted);
-    let moved = Place { ip: "203.0.113.141", agent: TERRAFORM, region: EUROPE };
-    let left = Place { ip: "203.0.113.142", agent: TERRAFORM, region: EUROPE };
+    // Runners of one's own, in two data centres.
+    let moved = Place { ip: "192.0.2.141", agent: TERRAFORM, region: EUROPE };
+    let left = Place { ip: "198.51.100.142", agent: TERRAFORM, region: EUROPE };
     for day in 0..world.days {
         let at = world.at(day, 6, 35, 0);
-        job(world, &Caller::Key(key), at + 10 * MINUTE, left);
+        build(world, &Caller::Key(key), at + 10 * MINUTE, left);
         if day < world.days / 2 {
-            job(world, &Caller::Key(key), at, moved);
+            build(world, &Caller::Key(key), at, moved);
         } else {
             let spec = Assume::new(web.clone(), role, "build", at).from(moved.ip, GITHUB);
             let session = world.assume(spec);
-            job(world, &Caller::Session(session), at + SECOND, moved);
+            build(world, &Caller::Session(session), at + SECOND, moved);
         }
     }
     world.moves(key, moved, Some(role));
@@ -59,12 +67,13 @@ fn unproven(world: &mut World) {
     let (_, trusted) = federation::github_job(world, "repo:acme/deploy:ref:refs/heads/main");
     let role = world.role(PRODUCTION, "/ci/", "github-next-deploy", trusted);
     world.roles[role.0].created = world.end() - 30 * DAY;
-    let place = Place { ip: "203.0.113.143", agent: TERRAFORM, region: EUROPE };
-    for day in 0..world.days {
-        let at = world.at(day, 6, 5, 0);
+    for (day, hour) in (0..world.days).flat_map(|day| [6, 14].map(|hour| (day, hour))) {
+        let at = world.at(day, hour, 5, 0);
+        let ip = federation::hosted_runner(world, "deploy", day * 24 + hour);
+        let place = Place { ip: &ip, agent: TERRAFORM, region: EUROPE };
         job(world, &Caller::Key(key), at, place);
+        world.moves(key, place, None);
     }
-    world.moves(key, place, None);
 }
 
 /// Three keys are deactivated: one in use, one idle for long, and one idle for long but only just.

@@ -16,20 +16,34 @@ use crate::term;
 pub(super) type Named = (IpNet, String, Option<String>);
 
 /// What a network may be.
-const KINDS: [&str; 5] = ["office", "vpn", "nat", "aws", "vendor"];
+const KINDS: [&str; 6] = ["office", "vpn", "nat", "aws", "ci", "vendor"];
 const COLUMNS: [&str; 3] = ["cidr", "label", "kind"];
 
-/// Reads the file; a name that ends in `.csv` is CSV with a header, one in `.json` AWS's list, any other TOML.
-pub(super) fn read(path: &Path) -> Result<Vec<Named>, Usage> {
-    let text = toml_text::read("--networks", path)?;
-    let ends_in =
-        |end: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(end));
-    if ends_in("csv") {
-        from_csv(&text, path)
-    } else if ends_in("json") {
-        from_aws(&text, path)
-    } else {
-        from_toml(&text, path)
+/// What the files say.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// What the user calls networks.
+    pub(super) own: Vec<Named>,
+    /// What AWS publishes: of less weight, where it is asked in which place somebody is.
+    pub(super) of_aws: Vec<Named>,
+}
+
+impl Lists {
+    /// Adds what a file says; a name that ends in `.csv` is CSV with a header, one in `.json` AWS's list, any other
+    /// TOML.
+    pub(super) fn read(&mut self, path: &Path) -> Result<(), Usage> {
+        let text = toml_text::read("--networks", path)?;
+        let ends_in = |end: &str| {
+            path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(end))
+        };
+        if ends_in("csv") {
+            self.own.extend(from_csv(&text, path)?);
+        } else if ends_in("json") {
+            self.of_aws.extend(from_aws(&text, path)?);
+        } else {
+            self.own.extend(from_toml(&text, path)?);
+        }
+        Ok(())
     }
 }
 
@@ -180,6 +194,8 @@ mod tests {
         assert_eq!(toml(text), Ok(expected.clone()));
         let text = "Kind,cidr,label\noffice,203.0.113.0/24,\"HQ, first floor\"\n,2001:db8::1,VPN\n";
         assert_eq!(csv(text), Ok(expected));
+        let runners = csv("cidr,label,kind\n198.18.0.0/15,GitHub Actions,ci\n").unwrap();
+        assert_eq!(runners[0].2.as_deref(), Some("ci"));
     }
 
     #[test]
@@ -218,7 +234,7 @@ mod tests {
             ),
             (
                 "[[network]]\nkind = \"home\"\n",
-                "n.toml:2: kind 'home' is none of office, vpn, nat, aws, vendor",
+                "n.toml:2: kind 'home' is none of office, vpn, nat, aws, ci, vendor",
             ),
             (
                 "[[network]]\nlable = \"x\"\n",

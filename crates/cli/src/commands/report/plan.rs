@@ -100,8 +100,10 @@ impl<'a> Plan<'a> {
             }
         };
         let given = parameters(args)?;
+        let zone = zone(scheduled.tz.as_deref())?;
         let wanted = wanted(&chosen, &scheduled.fail_on)?;
         let jobs = chosen.iter().zip(wanted).map(|(&report, wanted)| {
+            let given = with_zone(report, given.clone(), zone.as_deref());
             job(report, &given, args.all, wanted, now).map_err(anyhow::Error::from)
         });
         let jobs = jobs.collect::<anyhow::Result<Vec<_>>>()?;
@@ -134,9 +136,9 @@ impl<'a> Plan<'a> {
             known_column(&chosen, column)?;
         }
         let read = |path: &std::path::PathBuf| Exceptions::read(path, reports);
-        let mut named = Vec::new();
+        let mut named = networks::Lists::default();
         for path in &scheduled.networks {
-            named.extend(networks::read(path)?);
+            named.read(path)?;
         }
         let webhook = scheduled.webhook.as_ref().or(context.settings.webhook.as_ref());
         Ok(Self {
@@ -146,17 +148,12 @@ impl<'a> Plan<'a> {
             exceptions: scheduled.exceptions.as_ref().map(read).transpose()?,
             since_last: scheduled.since_last,
             split_by: scheduled.split_by.clone(),
-            networks: context.networks(named)?,
+            networks: context.networks(named.own)?.with_aws_ranges(named.of_aws),
             owners: match &scheduled.owners {
                 Some(path) => owners::read(path)?,
                 None => Vec::new(),
             },
-            zone: match &scheduled.tz {
-                Some(text) => {
-                    parse_zone(text).map_err(|reason| Usage::new(format!("--tz: {reason}")))?
-                }
-                None => "UTC".to_owned(),
-            },
+            zone: zone.unwrap_or_else(|| "UTC".to_owned()),
             webhook: webhook
                 .map(|url| Webhook::new(url.clone(), usize::from(scheduled.webhook_rows)))
                 .transpose()?,
@@ -189,6 +186,26 @@ fn place(context: &Context, uri: &str) -> anyhow::Result<rolecall_lake::Place> {
     }
     Ok(rolecall_lake::Place::open(uri, &context.settings.s3.storage_options(uri))?)
 }
+
+fn zone(given: Option<&str>) -> Result<Option<String>, Usage> {
+    let read = |text| parse_zone(text).map_err(|reason| Usage::new(format!("--tz: {reason}")));
+    given.map(read).transpose()
+}
+
+/// Nights and weekends are those of the zone in which people see times, unless another is given.
+fn with_zone(
+    report: &Report,
+    mut given: BTreeMap<String, String>,
+    zone: Option<&str>,
+) -> BTreeMap<String, String> {
+    if let Some(zone) = zone.filter(|_| report.params.iter().any(|param| param.name == ZONE)) {
+        given.entry(ZONE.to_owned()).or_insert_with(|| zone.to_owned());
+    }
+    given
+}
+
+/// The parameter of reports that look at nights and weekends.
+const ZONE: &str = "tz";
 
 fn job<'a>(
     report: &'a Report,

@@ -5,23 +5,23 @@ use super::super::reporting::run;
 use super::key_migration::{AS_OF, known, with_key};
 use super::{Case, ago, by_iam, key_id};
 
-const COLUMNS: &str = "replacement fit callers_ready candidate_roles reason_codes";
-const BOTO: &str = "Boto3/1.35 Botocore/1.35";
-const CLI: &str = "aws-cli/2.22 lang/python#3.12";
-const TERRAFORM: &str = "APN/1.0 HashiCorp/1.0 Terraform/1.9.0";
+pub(super) const COLUMNS: &str = "replacement fit callers_ready candidate_roles reason_codes";
+pub(super) const BOTO: &str = "Boto3/1.35 Botocore/1.35";
+pub(super) const CLI: &str = "aws-cli/2.22 lang/python#3.12";
+pub(super) const TERRAFORM: &str = "APN/1.0 HashiCorp/1.0 Terraform/1.9.0";
 
 /// Where a call comes from: address and user agent.
-type Place = (&'static str, &'static str);
-const RUNNER: Place = ("203.0.113.140", TERRAFORM);
+pub(super) type Place<'a> = (&'a str, &'a str);
+const RUNNER: Place<'static> = ("203.0.113.140", TERRAFORM);
 
 /// A kind of call: event source and name.
-type Kind = (&'static str, &'static str);
-const RUN: Kind = ("ec2.amazonaws.com", "RunInstances");
-const TAG: Kind = ("ec2.amazonaws.com", "CreateTags");
-const PUT: Kind = ("ssm.amazonaws.com", "PutParameter");
-const WHO_AM_I: Kind = ("sts.amazonaws.com", "GetCallerIdentity");
+pub(super) type Kind<'a> = (&'a str, &'a str);
+pub(super) const RUN: Kind<'static> = ("ec2.amazonaws.com", "RunInstances");
+pub(super) const TAG: Kind<'static> = ("ec2.amazonaws.com", "CreateTags");
+pub(super) const PUT: Kind<'static> = ("ssm.amazonaws.com", "PutParameter");
+const WHO_AM_I: Kind<'static> = ("sts.amazonaws.com", "GetCallerIdentity");
 
-fn dressed(row: Row, (address, agent): Place, (source, name): Kind) -> Row {
+pub(super) fn dressed(row: Row, (address, agent): Place<'_>, (source, name): Kind<'_>) -> Row {
     row.text("source_ip", address)
         .text("user_agent", agent)
         .text("event_source", source)
@@ -30,15 +30,15 @@ fn dressed(row: Row, (address, agent): Place, (source, name): Kind) -> Row {
 
 impl Case {
     /// A key that IAM saw used `idle` days ago, for the case called `name`.
-    fn in_use(name: &str, idle: i64) -> Self {
+    pub(super) fn in_use(name: &str, idle: i64) -> Self {
         with_key(known(name), name, |key| by_iam(key, idle, "ec2"))
     }
 
-    fn with_the_key(
+    pub(super) fn with_the_key(
         self,
         name: &str,
-        place: Place,
-        kind: Kind,
+        place: Place<'_>,
+        kind: Kind<'_>,
         days: impl IntoIterator<Item = i64>,
     ) -> Self {
         days.into_iter().fold(self, |case, day| {
@@ -47,11 +47,11 @@ impl Case {
         })
     }
 
-    fn in_the_role(
+    pub(super) fn in_the_role(
         self,
         role: &str,
-        place: Place,
-        kind: Kind,
+        place: Place<'_>,
+        kind: Kind<'_>,
         days: impl IntoIterator<Item = i64>,
     ) -> Self {
         days.into_iter().fold(self, |case, day| {
@@ -64,11 +64,11 @@ impl Case {
         })
     }
 
-    fn arn(&self, role: &str) -> String {
+    pub(super) fn arn(&self, role: &str) -> String {
         format!("arn:aws:iam::{}:role/{role}", self.account)
     }
 
-    async fn judged(&self, columns: &str) -> String {
+    pub(super) async fn judged(&self, columns: &str) -> String {
         run(&self.lake, "key-migration", &[AS_OF], columns).await
     }
 }
@@ -236,10 +236,10 @@ async fn a_caller_is_the_same_in_footprint_and_migration() {
     let case = case.add("credential_events", token).add("activity", inside);
     assert_eq!(case.judged("callers").await, "1");
     assert_eq!(
-        run(&case.lake, "key-footprint", &[AS_OF], "via source caller").await,
-        "key | 203.0.113.140 | terraform from 203.0.113.140\n\
+        run(&case.lake, "key-footprint", &[AS_OF], "via place caller").await,
+        "key | 203.0.113.0/24 | terraform from 203.0.113.0/24\n\
          key | athena.amazonaws.com | \n\
-         session | 203.0.113.140 | terraform from 203.0.113.140"
+         session | 203.0.113.0/24 | terraform from 203.0.113.0/24"
     );
 }
 

@@ -43,12 +43,12 @@ fn used_key() -> Case {
 async fn calls_are_grouped_by_where_they_come_from() {
     let case = used_key();
     let columns =
-        "access_key_id user_name via source agent actions days_active calls errors coverage";
+        "access_key_id user_name via sources agent actions days_active calls errors coverage";
     assert_eq!(
         run(&case.lake, "key-footprint", &[AS_OF, ("access_key", "AKIAU")], columns).await,
-        "AKIAU | u | key | 198.51.100.7 | aws-cli | [s3:ListBuckets, sts:AssumeRole] | 2 | 2 | 0 | 1.0\n\
-         AKIAU | u | key | 198.51.100.7 | boto3 | [s3:ListBuckets] | 1 | 1 | 1 | 1.0\n\
-         AKIAU | u | session | 203.0.113.9 | aws-cli | [s3:ListBuckets] | 1 | 1 | 0 | 1.0"
+        "AKIAU | u | key | [198.51.100.7] | aws-cli | [s3:ListBuckets, sts:AssumeRole] | 2 | 2 | 0 | 1.0\n\
+         AKIAU | u | key | [198.51.100.7] | boto3 | [s3:ListBuckets] | 1 | 1 | 1 | 1.0\n\
+         AKIAU | u | session | [203.0.113.9] | aws-cli | [s3:ListBuckets] | 1 | 1 | 0 | 1.0"
     );
     let columns = "access_key_id agent evidence_event_ids";
     let role = format!("{}/R", case.account);
@@ -77,19 +77,19 @@ async fn addresses_have_the_names_that_the_user_gives_them() {
         ("198.51.100.0/28".parse().unwrap(), "Office".to_owned(), Some("office".to_owned()));
     let mut case = used_key();
     case.lake = case.lake.networks(Networks::new([office]));
-    let columns = "via source network network_kind network_asn network_as_name network_country";
+    let columns = "via sources network network_kind network_asn network_as_name network_country";
     let given = [AS_OF, ("access_key", "AKIAU")];
     assert_eq!(
         run(&case.lake, "key-footprint", &given, columns).await,
-        "key | 198.51.100.7 | Office | office |  |  | \n\
-         key | 198.51.100.7 | Office | office |  |  | \n\
-         session | 203.0.113.9 |  |  |  |  | "
+        "key | [198.51.100.7] | Office | office |  |  | \n\
+         key | [198.51.100.7] | Office | office |  |  | \n\
+         session | [203.0.113.9] |  |  |  |  | "
     );
     case.lake = case.lake.networks(Networks::default().with_asn(asn).with_country(country));
     assert_eq!(
         run(&case.lake, "key-footprint", &given, columns).await,
-        "key | 198.51.100.7 |  |  | 64500 | Example Transit | \n\
-         key | 198.51.100.7 |  |  | 64500 | Example Transit | \n\
-         session | 203.0.113.9 |  |  |  |  | DE"
+        "key | [198.51.100.7] |  |  | 64500 | Example Transit | \n\
+         key | [198.51.100.7] |  |  | 64500 | Example Transit | \n\
+         session | [203.0.113.9] |  |  |  |  | DE"
     );
 }

@@ -306,7 +306,7 @@ async fn a_role_that_nobody_was_seen_using_retires_no_key() {
     let case = calls(pipeline("unproven"), "unproven", "192.0.2.1", 1..=20);
     assert_eq!(
         judge(&case.lake, PROOF).await,
-        "MIGRATE | 1 | 0 | [terraform from 192.0.2.1 (key only)] |  | \
+        "MIGRATE | 1 | 0 | [terraform from 192.0.2.0/24 (key only)] |  | \
          [IN_USE, NOT_PROVEN, NO_ROLE_SEEN]"
     );
     // The job runs once a month, and the logs of the last weeks show nothing: still in use.
@@ -326,13 +326,13 @@ async fn the_callers_that_remain_are_named() {
     let name = "half";
     let case = calls(pipeline(name), name, "192.0.2.1", 15..=30);
     let case = role_calls(case, "192.0.2.1", 1..=12);
-    let case = calls(case, name, "192.0.2.2", 1..=20);
+    let case = calls(case, name, "198.51.100.2", 1..=20);
     let arn = format!("arn:aws:iam::{}:role/ci-deploy", case.account);
     assert_eq!(
         judge(&case.lake, PROOF).await,
         format!(
-            "MIGRATE | 2 | 1 | [terraform from 192.0.2.2 (key only)] | \
-             [terraform from 192.0.2.1 ({arn} on 12 of 14 days)] | [IN_USE, HALF_MIGRATED]"
+            "MIGRATE | 2 | 1 | [terraform from 198.51.100.0/24 (key only)] | \
+             [terraform from 192.0.2.0/24 ({arn} on 12 of 14 days)] | [IN_USE, HALF_MIGRATED]"
         )
     );
     assert_eq!(
@@ -352,7 +352,7 @@ async fn a_caller_that_uses_both_is_left_too() {
     assert_eq!(
         judge(&case.lake, PROOF).await,
         format!(
-            "MIGRATE | 1 | 1 | [terraform from 192.0.2.1 (also {arn} on 3 of 14 days)] |  | \
+            "MIGRATE | 1 | 1 | [terraform from 192.0.2.0/24 (also {arn} on 3 of 14 days)] |  | \
              [IN_USE, HALF_MIGRATED]"
         )
     );
