@@ -85,7 +85,7 @@ WITH RECURSIVE facts AS (
         callers.best_fit,
         callers.callers_left,
         callers.callers_moved,
-        coalesce(array_length(callers.callers_left), 0) AS callers_left_count,
+        coalesce(callers.callers_left_count, 0) AS callers_left_count,
         live.live_children,
         live.live_until,
         days_between(deactivated, $as_of) AS days_off,
