@@ -13,6 +13,7 @@ use super::*;
 use crate::assemble::{Origin, snapshots};
 use crate::parts::Part;
 
+mod credentials;
 mod organization;
 
 const ACCOUNT: &str = "111122223333";
@@ -67,7 +68,7 @@ fn answer(mut stream: &TcpStream, asked: &Mutex<BTreeMap<String, usize>>, answer
         *times += 1;
         *times - 1
     };
-    let subject = [field("Marker"), field("UserName"), field("AccessKeyId")].concat();
+    let subject = ["Marker", "UserName", "AccessKeyId", "Arn", "JobId"].map(&field).concat();
     let (status, body) = match &target {
         Some(action) => answers(action, &form, before),
         None => answers(field("Action"), &subject, before),

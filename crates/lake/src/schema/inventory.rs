@@ -108,7 +108,7 @@ table!(
         some(
             "service_specific_credentials",
             TextList,
-            "Ids of its credentials for one service alone; empty where they were not read, see iam_parts",
+            "Ids of its credentials for one service alone; null where it has none, or none were read (iam_parts)",
         ),
         some("groups", TextList, "Groups that it is in"),
         some("permissions_boundary", Text, "ARN of the policy that bounds it"),
@@ -329,7 +329,11 @@ table!(
         some("name", Text, "Name of the account, or of its owner"),
         always("kind", Text, "organization or vendor"),
         some("email", Text, "Address of the account's root user"),
-        some("status", Text, "State in the organisation, such as ACTIVE, SUSPENDED, PENDING_CLOSURE"),
+        some(
+            "status",
+            Text,
+            "State in the organisation, such as ACTIVE, SUSPENDED, PENDING_CLOSURE"
+        ),
         some("source", Text, "Where the name was found"),
     ]
 );
