@@ -241,7 +241,8 @@ fn nobody(account: &mut AccountFacts) {
     let of_users = account.parts.time(Part::Users);
     if account.parts.contains(&Part::Users) && users_of(account).is_empty() {
         for part in Part::OF_USERS {
-            if !account.parts.contains(&part) {
+            let failed = account.missing.iter().any(|(missing, _)| *missing == part);
+            if !failed && !account.parts.contains(&part) {
                 account.parts.tell(part, of_users);
             }
         }

@@ -136,6 +136,25 @@ async fn a_list_that_one_user_denies_is_missing() {
     assert!(missing.contains("mfa_devices: iam:ListUsers: AccessDenied: no"), "{missing}");
 }
 
+/// An account without users, whose virtual devices may not be listed.
+fn of_nobody(action: &str, subject: &str, before: usize) -> (u16, String) {
+    match action {
+        "GetAccountAuthorizationDetails" => result(action, "<IsTruncated>false</IsTruncated>"),
+        "ListVirtualMFADevices" => error(403, "AccessDenied"),
+        _ => throttling(action, subject, before),
+    }
+}
+
+#[tokio::test]
+async fn without_users_all_is_read_but_what_was_denied() {
+    let facts = account::read(&config(serve(of_nobody)), ACCOUNT).await;
+    let done = snapshots(facts, Origin::Api(NOW));
+    let parts = &done.inventories[0].snapshot.parts;
+    let read = ["access_keys", "access_key_last_used", "ssh_public_keys", "mfa_devices"]
+        .map(|part| parts.contains(&part.to_owned()));
+    assert_eq!(read, [true, true, true, false]);
+}
+
 /// A job is done when it is asked about again; its answer has two pages.
 fn working(action: &str, subject: &str, before: usize) -> (u16, String) {
     let job = |status: &str, services: &str| {
