@@ -11,6 +11,8 @@ use crate::support::{
     log_file_name, repository,
 };
 
+mod ages;
+
 const PRODUCTION: &str = "111122223333";
 const SANDBOX: &str = "444455556666";
 const AS_OF: [&str; 2] = ["--snapshot-time", "2026-01-05T08:00:00Z"];
@@ -310,7 +312,7 @@ fn the_role_of_every_account_allows_what_is_asked_and_no_more() {
         words.filter(|word| services.iter().any(|service| word.starts_with(service))).collect()
     };
     let mut asked = BTreeSet::new();
-    for file in ["account.rs", "organization.rs", "trails.rs"] {
+    for file in ["accessed.rs", "account.rs", "credentials.rs", "organization.rs", "trails.rs"] {
         let code = repository().join("crates/inventory/src/api").join(file);
         asked.extend(named(&std::fs::read_to_string(code).unwrap(), "\""));
     }

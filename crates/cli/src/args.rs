@@ -124,8 +124,8 @@ pub(crate) struct Inventory {
     /// describe-trails with get-event-selectors and get-trail-status, and others that the README lists
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
-    /// When the files' content was true [default: when the newest of them was written]; reports on an earlier
-    /// time do not see it
+    /// When the files were true that do not say so themselves, as a credential report in JSON does [default: when
+    /// each was written]; reports on an earlier time do not see them
     #[arg(long, value_name = "TIME", requires = "from")]
     pub(crate) snapshot_time: Option<String>,
     /// Role to assume in every account but the caller's own, by its name
@@ -141,6 +141,9 @@ pub(crate) struct Inventory {
     /// Read all active accounts of the organisation, its policies, and the identity store's people
     #[arg(long, requires = "role_name", conflicts_with = "from")]
     pub(crate) organization: bool,
+    /// Also ask which services each role and user called last: slow, as IAM does a job for each of them
+    #[arg(long, conflicts_with = "from")]
+    pub(crate) service_last_accessed: bool,
 }
 
 /// Which log files are wanted, by the place they lie in.

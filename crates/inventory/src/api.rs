@@ -16,8 +16,10 @@ use futures::StreamExt as _;
 use crate::error::{Problem, Rejected};
 use crate::facts::{Facts, account_of};
 
+mod accessed;
 mod account;
 mod convert;
+mod credentials;
 mod organization;
 mod role;
 mod trails;
@@ -40,6 +42,8 @@ pub struct Request {
     pub role_name: Option<String>,
     /// What that role's trust policy asks for.
     pub external_id: Option<String>,
+    /// Also which services each role and user called last, which is slow: a job of IAM for each of them.
+    pub service_last_accessed: bool,
 }
 
 /// What was read.
@@ -53,8 +57,9 @@ pub struct Answer {
     pub caller: String,
 }
 
-/// Reads all accounts that are asked for. Fails only where nobody can be asked anything.
-pub async fn read_accounts(request: &Request) -> Result<Answer, Problem> {
+/// Reads all accounts that are asked for. Fails only where nobody can be asked anything. `now` is a clock, in
+/// microseconds: what an account says holds as of when it was asked.
+pub async fn read_accounts(request: &Request, now: fn() -> i64) -> Result<Answer, Problem> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
@@ -68,6 +73,7 @@ pub async fn read_accounts(request: &Request) -> Result<Answer, Problem> {
     let mut answer = Answer { caller: caller.account.clone(), ..Answer::default() };
     let mut accounts: BTreeSet<String> = request.accounts.iter().cloned().collect();
     if request.organization {
+        answer.facts.shared_asked = Some(now());
         accounts.extend(organization::read(&config, &mut answer).await?);
     } else if accounts.is_empty() {
         accounts.insert(caller.account.clone());
@@ -75,7 +81,7 @@ pub async fn read_accounts(request: &Request) -> Result<Answer, Problem> {
     let assignments = organization::Assignments::new(&config, &answer.facts, request.organization);
     let (config, caller, assignments) = (&config, &caller, &assignments);
     let reads = accounts.into_iter().map(|id| async move {
-        let read = read_one(config, caller, assignments, &id, request).await;
+        let read = read_one(config, caller, assignments, &id, request, now).await;
         (id, read)
     });
     let mut reads = futures::stream::iter(reads).buffered(ACCOUNTS_AT_ONCE);
@@ -103,6 +109,7 @@ async fn read_one(
     assignments: &organization::Assignments,
     id: &str,
     request: &Request,
+    now: fn() -> i64,
 ) -> Result<Facts, Problem> {
     let config = if id == caller.account {
         config.clone()
@@ -115,7 +122,12 @@ async fn read_one(
         let provider = SharedCredentialsProvider::new(credentials);
         config.clone().into_builder().credentials_provider(provider).build()
     };
+    let asked = now();
     let mut facts = account::read(&config, id).await;
+    facts.account(id).asked = Some(asked);
+    if request.service_last_accessed {
+        accessed::read(&config, facts.account(id)).await;
+    }
     trails::read(&config, id, &mut facts).await;
     assignments.read(id, facts.account(id)).await;
     Ok(facts)

@@ -5,21 +5,18 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_lake::inventory::{AccessKeyRow, AssignmentRow, KnownAccountRow};
+use rolecall_lake::inventory::{AccessKeyRow, AssignmentRow, KnownAccountRow, TimeFrom};
 use rolecall_lake::{Inventory, SnapshotRow};
 
 use crate::error::{Problem, Rejected};
 use crate::facts::{AccountFacts, Facts, OrganizationFacts};
 use crate::keys;
 use crate::parts::Part;
-use crate::time::words;
+use crate::report::ROOT;
+use crate::settle::settle;
+use crate::stamp::{Parts, Stamp};
+use crate::time::{CLOCK_SKEW, words};
 use crate::trails::Trail;
-
-/// So far AWS's clock and ours may be apart, in microseconds, and calls are signed well all the same.
-const CLOCK_SKEW: i64 = 5 * 60 * 1_000_000;
-
-/// The list that tells most, in pages.
-const DETAILS: &str = "get-account-authorization-details";
 
 /// How many names a sentence holds.
 const MAX_NAMED: usize = 5;
@@ -35,10 +32,41 @@ pub struct Assembled {
     pub trails: Vec<Trail>,
 }
 
-/// Makes snapshots of what was true at `at`, in microseconds. `source` is `api` or `files`.
-pub fn snapshots(mut facts: Facts, source: &str, at: i64) -> Assembled {
+/// Where what was read is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// AWS was asked, and the last answer came at this time, in microseconds.
+    Api(i64),
+    /// Files, each of which has its own time.
+    Files,
+}
+
+impl Origin {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Api(_) => "api",
+            Self::Files => "files",
+        }
+    }
+
+    /// When something was read that has no time of its own.
+    fn asked(self, asked: Option<i64>, newest: Option<Stamp>) -> Stamp {
+        match self {
+            Self::Api(until) => Stamp { at: asked.unwrap_or(until), from: TimeFrom::Api },
+            Self::Files => newest.unwrap_or(Stamp { at: 0, from: TimeFrom::File }),
+        }
+    }
+}
+
+/// Makes a snapshot of each account.
+pub fn snapshots(mut facts: Facts, origin: Origin) -> Assembled {
     let rejected = facts.settle_trails();
-    let mut done = Assembled { trails: facts.trails.complete(), rejected, ..Assembled::default() };
+    let until = match origin {
+        Origin::Api(until) => until,
+        Origin::Files => 0,
+    };
+    let trails = facts.trails.complete(until);
+    let mut done = Assembled { trails, rejected, ..Assembled::default() };
     let mut unread = facts.shared_missing.clone();
     let Facts { accounts, organization, people, groups, .. } = facts;
     let (vendors, permission_sets, instances) =
@@ -46,7 +74,7 @@ pub fn snapshots(mut facts: Facts, source: &str, at: i64) -> Assembled {
     for (id, mut account) in accounts {
         settle(&mut account);
         let input = format!("account {id}");
-        if let Some(problem) = account.twice.take() {
+        if let Some(problem) = refusal(&mut account, origin) {
             unread.push(format!("{input}: {problem}"));
             done.rejected.push(Rejected::new(input, problem));
             continue;
@@ -60,22 +88,7 @@ pub fn snapshots(mut facts: Facts, source: &str, at: i64) -> Assembled {
             done.rejected.push(Rejected::new(input, Problem::Nothing(reason)));
             continue;
         }
-        let at = match latest(&account) {
-            Some(latest) if latest > at + CLOCK_SKEW => {
-                let problem = Problem::Time(format!(
-                    "it tells of {}, after {}, the time that its snapshot would have; a clock is wrong, \
-                     or --snapshot-time",
-                    words(latest),
-                    words(at),
-                ));
-                unread.push(format!("{input}: {problem}"));
-                done.rejected.push(Rejected::new(input, problem));
-                continue;
-            }
-            // Nothing in it may be younger than the snapshot.
-            latest => at.max(latest.unwrap_or(at)),
-        };
-        let mut inventory = snapshot(account, &facts.shared_parts, source, at);
+        let mut inventory = snapshot(account, &facts.shared_parts, origin);
         name(&mut inventory.snapshot, &id, &organization);
         for assignment in &mut inventory.identity_center_assignments {
             complete(assignment, &instances);
@@ -96,6 +109,8 @@ pub fn snapshots(mut facts: Facts, source: &str, at: i64) -> Assembled {
     if let Some(home) = done.inventories.get_mut(home.unwrap_or(0)) {
         let parts = facts.shared_parts.iter().map(|part| part.as_str().to_owned());
         home.snapshot.parts.extend(parts);
+        let asked = origin.asked(facts.shared_asked, None);
+        home.part_times.extend(facts.shared_parts.rows(asked));
         home.snapshot.missing.extend(unread);
         home.identity_store_users = people.into_values().collect();
         home.known_accounts = known_accounts(&organization, vendors);
@@ -108,61 +123,64 @@ pub fn snapshots(mut facts: Facts, source: &str, at: i64) -> Assembled {
     done
 }
 
-/// A part counts as read when all of it was.
-fn settle(account: &mut AccountFacts) {
-    for (list, pages) in std::mem::take(&mut account.pages) {
-        if pages.last || !pages.cut_off {
-            continue;
-        }
-        let reason = format!("more pages of {list} follow than were read");
-        let of_details = Part::OF_DETAILS.contains(&pages.part) && list == DETAILS;
-        let parts = if of_details { Part::OF_DETAILS.to_vec() } else { vec![pages.part] };
-        account.give_up(&parts, &reason);
-    }
-    let failed = account.missing.iter().any(|(part, _)| *part == Part::IdentityProviders);
-    match (account.oidc_listed, account.saml_listed) {
-        _ if failed => {}
-        (true, true) => account.parts.extend([Part::IdentityProviders]),
-        (true, false) => {
-            account.give_up(&[Part::IdentityProviders], "SAML providers were not listed")
-        }
-        (false, true) => {
-            account.give_up(&[Part::IdentityProviders], "OIDC providers were not listed")
-        }
-        (false, false) => {}
-    }
+/// Why nothing of an account can be taken, if so.
+fn refusal(account: &mut AccountFacts, origin: Origin) -> Option<Problem> {
+    let problem = account.refused.take();
+    let Origin::Api(until) = origin else { return problem };
+    let young = latest(account).filter(|latest| *latest > until + CLOCK_SKEW).map(|latest| {
+        let (latest, until) = (words(latest), words(until));
+        Problem::Time(format!(
+            "it tells of {latest}, after {until}, when it was asked; a clock is wrong"
+        ))
+    });
+    problem.or(young)
 }
 
 /// The latest time that an account's data tells of.
-fn latest(account: &AccountFacts) -> Option<i64> {
+pub(crate) fn latest(account: &AccountFacts) -> Option<i64> {
     let users = account.users.values().flat_map(|user| [user.created, user.password_last_used]);
     let roles = account.roles.values().flat_map(|role| [role.created, role.last_used]);
     let keys = account.keys.values().map(|key| key.created);
     let used = account.last_used.values().map(|used| used.at);
     let slots = account.slots.iter().flat_map(|slot| [slot.last_rotated, slot.last_used]);
-    let all = users.chain(roles).chain(keys).chain(used).chain(slots);
-    all.chain([account.report_generated]).flatten().max()
+    let credentials = account.credentials.values().map(|credential| credential.created);
+    let all = users.chain(roles).chain(keys).chain(used).chain(slots).chain(credentials);
+    let report = account.parts.time(Part::CredentialReport).map(|stamp| stamp.at);
+    all.chain([report]).flatten().max()
 }
 
-fn snapshot(account: AccountFacts, shared: &BTreeSet<Part>, source: &str, at: i64) -> Inventory {
+/// The time of a snapshot: the newest of the account's own parts.
+fn snapshot_time(account: &AccountFacts, asked: Stamp, origin: Origin) -> i64 {
+    let time = |part: &Part| account.parts.time(*part).unwrap_or(asked).at;
+    let own = account.parts.iter().filter(|part| !part.is_told_elsewhere()).map(time).max();
+    match origin {
+        // Nothing in it is younger than the snapshot, though things may change while they are read.
+        Origin::Api(_) => own.unwrap_or(asked.at).max(latest(account).unwrap_or(asked.at)),
+        Origin::Files => {
+            let newest = account.newest.map(|stamp| stamp.at);
+            own.or(newest).or_else(|| account.parts.iter().map(time).max()).unwrap_or(asked.at)
+        }
+    }
+}
+
+fn snapshot(account: AccountFacts, shared: &Parts, origin: Origin) -> Inventory {
     let access_keys = keys::rows(&account);
+    let asked = origin.asked(account.asked, account.newest);
     let used = [Part::RoleLastUsed, Part::AccessKeyLastUsed, Part::CredentialReport];
-    let last_used_read = used.iter().any(|part| account.parts.contains(part));
-    let last_used_as_of = last_used_read.then(|| {
-        // A report may be older than the rest; the earlier time promises less.
-        let told = account.report_generated.into_iter().chain(account.uses_written);
-        told.fold(at, i64::min)
-    });
-    let missing = missing(&account, &access_keys, shared, source);
+    let used = used.into_iter().filter(|part| account.parts.contains(part));
+    // The earliest time promises the least.
+    let last_used_as_of = used.map(|part| account.parts.time(part).unwrap_or(asked).at).min();
     Inventory {
         snapshot: SnapshotRow {
-            snapshot_time: at,
-            source: source.to_owned(),
+            snapshot_time: snapshot_time(&account, asked, origin),
+            source: origin.as_str().to_owned(),
             parts: account.parts.iter().map(|part| part.as_str().to_owned()).collect(),
-            missing,
+            missing: missing(&account, &access_keys, shared, origin),
             last_used_as_of,
             ..SnapshotRow::default()
         },
+        part_times: account.parts.rows(asked),
+        credentials: account.credentials.into_values().collect(),
         users: account.users.into_values().collect(),
         groups: account.groups.into_values().collect(),
         access_keys,
@@ -180,8 +198,8 @@ fn snapshot(account: AccountFacts, shared: &BTreeSet<Part>, source: &str, at: i6
 fn missing(
     account: &AccountFacts,
     keys: &[AccessKeyRow],
-    shared: &BTreeSet<Part>,
-    source: &str,
+    shared: &Parts,
+    origin: Origin,
 ) -> Vec<String> {
     let mut found = Vec::new();
     let mut say = |part: Part, reason: &str| found.push(format!("{}: {reason}", part.as_str()));
@@ -195,8 +213,10 @@ fn missing(
         // The credential report has it for every slot: said below where that was not enough.
         let covered =
             part == Part::AccessKeyLastUsed && account.parts.contains(&Part::CredentialReport);
+        // Slow to get, and a further word only: it is nothing that anybody has to miss.
+        let covered = covered || part == Part::ServiceLastAccessed;
         if !read && !covered && reasons.is_empty() {
-            say(part, if source == "files" { part.remedy() } else { part.remedy_of_api() });
+            say(part, if origin == Origin::Files { part.remedy() } else { part.remedy_of_api() });
         }
     }
     let unknown = keys.iter().filter(|key| !key.last_used_known).count();
@@ -209,20 +229,54 @@ fn missing(
     if !nameless.is_empty() && account.parts.contains(&Part::AccessKeys) {
         say(Part::AccessKeys, &format!("no ids of keys of {}", names(&nameless)));
     }
-    if account.parts.contains(&Part::AccessKeys) && account.slots.is_empty() && source == "files" {
-        let with: BTreeSet<&str> = keys.iter().map(|key| key.user_name.as_str()).collect();
-        let without = account.users.values().filter(|user| !user.is_root);
-        let without = without.map(|user| user.user_name.as_str());
-        let without: Vec<&str> = without.filter(|user| !with.contains(user)).collect();
-        if !without.is_empty() {
-            let words = format!("nothing says whether there are keys of {}", names(&without));
-            say(Part::AccessKeys, &words);
+    if origin == Origin::Files
+        && account.parts.contains(&Part::AccessKeys)
+        && let Some(words) = roots_keys(account)
+    {
+        say(Part::AccessKeys, words);
+    }
+    for (user, number) in &account.further {
+        if let Some(words) = further(account, user, *number) {
+            say(Part::CredentialReport, &words);
         }
     }
     found
 }
 
-fn names(names: &[&str]) -> String {
+/// What is not known of root's keys, which no list has but the report.
+fn roots_keys(account: &AccountFacts) -> Option<&'static str> {
+    let reported = account.parts.contains(&Part::CredentialReport);
+    match account.root_keys {
+        Some(true) if !account.slots.iter().any(|slot| slot.user_name == ROOT) => {
+            Some("root has keys, of which nothing else is known: give get-credential-report")
+        }
+        None if !reported => Some(
+            "nothing says whether root has keys: give get-credential-report or get-account-summary",
+        ),
+        _ => None,
+    }
+}
+
+/// What the report counts and does not show, unless lists of the user's keys and certificates do.
+fn further(account: &AccountFacts, user: &str, number: usize) -> Option<String> {
+    let keys = account.keys.values().filter(|key| key.user_name.as_deref() == Some(user)).count();
+    let certificates = account.credentials.keys();
+    let certificates =
+        certificates.filter(|(of, kind, _)| of == user && *kind == "signing_certificate").count();
+    let shown = keys.saturating_sub(2) + certificates.saturating_sub(2);
+    let lacking = number.max(1).saturating_sub(shown);
+    let which = match (number, lacking) {
+        (_, 0) => return None,
+        (0, _) => "further credentials that the report does not show".to_owned(),
+        (_, 1) => "1 further credential that the report does not show".to_owned(),
+        (_, more) => format!("{more} further credentials that the report does not show"),
+    };
+    Some(format!(
+        "{user} has {which}: give list-access-keys and list-signing-certificates of the user"
+    ))
+}
+
+pub(crate) fn names(names: &[&str]) -> String {
     let mut words = names.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
     if let Some(more) = names.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
         words.push_str(&format!(" and {more} more"));
@@ -235,7 +289,7 @@ fn name(snapshot: &mut SnapshotRow, id: &str, organization: &OrganizationFacts) 
     if let Some(account) = organization.accounts.get(id) {
         snapshot.account_name.clone_from(&account.name);
         snapshot.account_email.clone_from(&account.email);
-        snapshot.account_status.clone_from(&account.status);
+        snapshot.account_status = account.state();
         snapshot.organization_id.clone_from(&organization.id);
     }
 }
@@ -264,7 +318,7 @@ fn known_accounts(
         name: account.name.clone(),
         kind: "organization".to_owned(),
         email: account.email.clone(),
-        status: account.status.clone(),
+        status: account.state(),
         source: Some("organizations".to_owned()),
     });
     let mut seen = BTreeSet::new();

@@ -66,11 +66,18 @@ pub(crate) fn trust_statements(role: &RoleRow, document: &Value) -> Option<Vec<T
                 principal,
                 negated,
                 actions: actions.clone(),
-                condition: statement.get("Condition").map(Value::to_string),
+                condition: conditions(statement),
             });
         }
     }
     Some(rows)
+}
+
+/// Its conditions; an empty object is none.
+fn conditions(statement: &Map<String, Value>) -> Option<String> {
+    let condition = statement.get("Condition").filter(|condition| !condition.is_null())?;
+    let is_empty = condition.as_object().is_some_and(Map::is_empty);
+    (!is_empty).then(|| condition.to_string())
 }
 
 /// Type, name, and whether everybody but that one is meant.
@@ -161,6 +168,8 @@ mod tests {
         let condition = rows[3].condition.as_deref();
         assert_eq!(condition, Some(r#"{"StringEquals":{"x:aud":"sts.amazonaws.com"}}"#));
         assert_eq!(rows[0].sid, None);
+        let none = json!({"Statement": {"Effect": "Allow", "Principal": "*", "Condition": {}}});
+        assert_eq!(trust_statements(&role(), &none).unwrap()[0].condition, None);
         let one = json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}}});
         assert_eq!(trust_statements(&role(), &one).unwrap()[0].principal_type, "AWS");
         assert_eq!(trust_statements(&role(), &json!({})), None);

@@ -87,6 +87,25 @@ pub enum Problem {
         /// The other.
         second: String,
     },
+    /// A file that seems to be newer than what lies beside it.
+    #[error(
+        "{file} was written at {written}, but {other} says that it is of {said}: a copy looks newer than what it \
+         tells, so nothing of the account is taken. Say with --snapshot-time when {file} was true, or keep what \
+         was read at one time in a folder of its own"
+    )]
+    Copied {
+        /// The file whose content has no time.
+        file: String,
+        /// When it was written.
+        written: String,
+        /// The file whose content has one.
+        other: String,
+        /// That time.
+        said: String,
+    },
+    /// Neither the file nor its folder says of when it is.
+    #[error("neither its content nor the file system says of when it is: give --snapshot-time")]
+    NoTime,
     /// A key in two states.
     #[error(
         "access key {id} is of another state or time in {file} than elsewhere in the folder: which holds is not \
@@ -116,6 +135,20 @@ pub enum Problem {
          add \"AccessKeyId\" to the object"
     )]
     WhichKey,
+    /// Tags of nobody.
+    #[error("list-user-tags prints no user: name the file list-user-tags-USER.json")]
+    WhoseTags,
+    /// Calls of nobody.
+    #[error(
+        "get-service-last-accessed-details names neither role nor user where nothing was called: name the file \
+         service-last-accessed.role.NAME.json or service-last-accessed.user.NAME.json"
+    )]
+    WhoseCalls,
+    /// A job that was still at work.
+    #[error(
+        "the job was not done yet: ask get-service-last-accessed-details again until it says COMPLETED"
+    )]
+    NotDone,
     /// A trail's state without the trail.
     #[error(
         "get-trail-status prints no name, and there is not one trail alone: name the file \

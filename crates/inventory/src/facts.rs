@@ -2,18 +2,18 @@
 //!
 //! What two inputs say of one thing is put together: each fills in what the other leaves out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use rolecall_lake::inventory::{
-    AssignmentRow, AttachmentRow, GroupRow, IdentityProviderRow, IdentityStoreUserRow,
-    KnownAccountRow, OrganizationPolicyRow, PolicyRow, RoleRow, TrustStatementRow, UserRow,
-};
+use rolecall_lake::inventory::{IdentityStoreUserRow, KnownAccountRow, OrganizationPolicyRow};
 
 use crate::document;
-use crate::error::Problem;
 use crate::output;
-use crate::parts::Part;
+use crate::stamp::Parts;
 use crate::trails::TrailFacts;
+
+mod account;
+
+pub(crate) use account::{Accessed, AccountFacts, Key, LastUse, Listed, Slot, Subject};
 
 /// Everything that was read.
 #[derive(Debug, Default)]
@@ -33,7 +33,9 @@ pub struct Facts {
     /// Trails of all accounts.
     pub(crate) trails: TrailFacts,
     /// Parts that were read and belong to no account, such as the identity store.
-    pub(crate) shared_parts: BTreeSet<Part>,
+    pub(crate) shared_parts: Parts,
+    /// When AWS was asked for those, in microseconds.
+    pub(crate) shared_asked: Option<i64>,
     /// What was not read of those, and which accounts were not read at all, in words.
     pub(crate) shared_missing: Vec<String>,
 }
@@ -45,85 +47,6 @@ pub(crate) struct OrganizationFacts {
     pub(crate) management_account: Option<String>,
     pub(crate) accounts: BTreeMap<String, output::Account>,
     pub(crate) policies: BTreeMap<String, OrganizationPolicyRow>,
-}
-
-/// What was read of one account.
-#[derive(Debug, Default)]
-pub(crate) struct AccountFacts {
-    pub(crate) users: BTreeMap<String, UserRow>,
-    pub(crate) groups: BTreeMap<String, GroupRow>,
-    /// By ARN.
-    pub(crate) roles: BTreeMap<String, RoleRow>,
-    /// By ARN.
-    pub(crate) policies: BTreeMap<String, PolicyRow>,
-    /// By principal, kind and policy.
-    pub(crate) attachments: BTreeMap<[String; 4], AttachmentRow>,
-    /// By role.
-    pub(crate) trust: BTreeMap<String, Vec<TrustStatementRow>>,
-    /// By key id.
-    pub(crate) keys: BTreeMap<String, Key>,
-    /// By key id.
-    pub(crate) last_used: BTreeMap<String, LastUse>,
-    pub(crate) slots: Vec<Slot>,
-    pub(crate) providers: BTreeMap<String, IdentityProviderRow>,
-    /// Kinds of providers that were listed, one by one: only both are all of them.
-    pub(crate) oidc_listed: bool,
-    pub(crate) saml_listed: bool,
-    pub(crate) assignments: Vec<AssignmentRow>,
-    pub(crate) parts: BTreeSet<Part>,
-    /// What was asked for and not got, beside what no input was there for.
-    pub(crate) missing: Vec<(Part, String)>,
-    /// Lists that come in pages, by the command that prints them.
-    pub(crate) pages: BTreeMap<&'static str, Pages>,
-    /// Files that hold the end of a list, by the command that prints it, and a fingerprint of each.
-    pub(crate) ends: BTreeMap<(&'static str, &'static str), (String, u64)>,
-    /// Two of them that differ.
-    pub(crate) twice: Option<Problem>,
-    /// When the credential report was made.
-    pub(crate) report_generated: Option<i64>,
-    /// When the oldest file was written that tells last uses of keys and not since when they are true.
-    pub(crate) uses_written: Option<i64>,
-}
-
-/// Which pages of a list were there.
-#[derive(Debug, Clone)]
-pub(crate) struct Pages {
-    pub(crate) part: Part,
-    /// One that another one has to follow.
-    pub(crate) cut_off: bool,
-    /// The last one, or all in one.
-    pub(crate) last: bool,
-}
-
-/// An access key, without its use.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Key {
-    pub(crate) user_name: Option<String>,
-    pub(crate) status: Option<String>,
-    pub(crate) created: Option<i64>,
-}
-
-/// What IAM says of a key's last use.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LastUse {
-    pub(crate) user_name: Option<String>,
-    pub(crate) at: Option<i64>,
-    pub(crate) service: Option<String>,
-    pub(crate) region: Option<String>,
-}
-
-/// A key's place in the credential report.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Slot {
-    pub(crate) user_name: String,
-    pub(crate) user_arn: String,
-    /// 1 or 2.
-    pub(crate) number: i64,
-    pub(crate) active: bool,
-    pub(crate) last_rotated: Option<i64>,
-    pub(crate) last_used: Option<i64>,
-    pub(crate) last_used_service: Option<String>,
-    pub(crate) last_used_region: Option<String>,
 }
 
 /// Whether it is an account's number.
@@ -213,286 +136,4 @@ impl Facts {
             row.targets = targets;
         }
     }
-}
-
-impl AccountFacts {
-    pub(crate) fn add_user(&mut self, user: UserRow) {
-        let Some(known) = self.users.get_mut(&user.user_name) else {
-            self.users.insert(user.user_name.clone(), user);
-            return;
-        };
-        fill(&mut known.user_arn, user.user_arn);
-        fill(&mut known.user_id, user.user_id);
-        fill(&mut known.path, user.path);
-        fill(&mut known.created, user.created);
-        fill(&mut known.console_password, user.console_password);
-        known.password_last_used = known.password_last_used.max(user.password_last_used);
-        fill(&mut known.password_last_changed, user.password_last_changed);
-        fill(&mut known.mfa_active, user.mfa_active);
-        fill(&mut known.signing_certificates, user.signing_certificates);
-        fill(&mut known.permissions_boundary, user.permissions_boundary);
-        known.service_specific_credentials.extend(user.service_specific_credentials);
-        if known.groups.is_empty() {
-            known.groups = user.groups;
-        }
-        known.tags.extend(user.tags);
-    }
-
-    /// Whether nothing was read of its IAM, and nothing was found empty.
-    pub(crate) fn is_unread(&self) -> bool {
-        let empty = [
-            self.users.is_empty(),
-            self.groups.is_empty(),
-            self.roles.is_empty(),
-            self.policies.is_empty(),
-            self.keys.is_empty(),
-            self.last_used.is_empty(),
-            self.slots.is_empty(),
-            self.providers.is_empty(),
-        ];
-        !empty.contains(&false) && !Part::OF_IAM.iter().any(|part| self.parts.contains(part))
-    }
-
-    /// Whatever was got of these parts is kept, but they do not count as read.
-    pub(crate) fn give_up(&mut self, parts: &[Part], reason: &str) {
-        for part in parts {
-            self.parts.remove(part);
-            self.missing.push((*part, reason.to_owned()));
-        }
-    }
-
-    pub(crate) fn add_page(&mut self, list: &'static str, part: Part, cut_off: bool) {
-        let new = || Pages { part, cut_off: false, last: false };
-        let pages = self.pages.entry(list).or_insert_with(new);
-        pages.cut_off |= cut_off;
-        pages.last |= !cut_off;
-    }
-
-    /// The end of a list of some kind of thing, which a file has. Another file with another end of the same list is
-    /// of another time; a copy does no harm.
-    pub(crate) fn add_end(
-        &mut self,
-        list: &'static str,
-        of: &'static str,
-        file: &str,
-        fingerprint: u64,
-    ) {
-        let end = (file.to_owned(), fingerprint);
-        let (first, known) = self.ends.entry((list, of)).or_insert(end);
-        if *known != fingerprint && self.twice.is_none() {
-            let (first, second) = (first.clone(), file.to_owned());
-            self.twice = Some(Problem::Twice { list, first, second });
-        }
-    }
-
-    /// A user of IAM.
-    pub(crate) fn add_user_output(&mut self, user: output::User) {
-        let Some(name) = user.user_name else { return };
-        let principal = Principal { kind: "user", name: &name, arn: user.arn.as_deref() };
-        let boundary = user.permissions_boundary.and_then(|one| one.permissions_boundary_arn);
-        self.add_attachments(&principal, user.attached_managed_policies, user.user_policy_list);
-        self.add_boundary(&principal, boundary.as_deref());
-        self.add_user(UserRow {
-            user_name: name,
-            user_arn: user.arn,
-            user_id: user.user_id,
-            path: user.path,
-            created: user.create_date,
-            password_last_used: user.password_last_used,
-            groups: user.group_list.unwrap_or_default(),
-            permissions_boundary: boundary,
-            tags: tags(user.tags),
-            ..UserRow::default()
-        });
-    }
-
-    pub(crate) fn add_group(&mut self, group: output::Group) {
-        let Some(name) = group.group_name else { return };
-        let principal = Principal { kind: "group", name: &name, arn: group.arn.as_deref() };
-        self.add_attachments(&principal, group.attached_managed_policies, group.group_policy_list);
-        let row = self.groups.entry(name.clone()).or_default();
-        row.group_name = name;
-        fill(&mut row.group_arn, group.arn);
-        fill(&mut row.group_id, group.group_id);
-        fill(&mut row.path, group.path);
-        fill(&mut row.created, group.create_date);
-    }
-
-    /// A role; `detailed` where it came with its last use, so that none given is none.
-    pub(crate) fn add_role(&mut self, role: output::Role, detailed: bool) {
-        let (Some(name), Some(arn)) = (role.role_name, role.arn) else { return };
-        let principal = Principal { kind: "role", name: &name, arn: Some(&arn) };
-        let boundary = role.permissions_boundary.and_then(|one| one.permissions_boundary_arn);
-        self.add_attachments(&principal, role.attached_managed_policies, role.role_policy_list);
-        self.add_boundary(&principal, boundary.as_deref());
-        let row = self.roles.entry(arn.clone()).or_default();
-        row.role_name = name;
-        row.role_arn.clone_from(&arn);
-        fill(&mut row.role_id, role.role_id);
-        fill(&mut row.path, role.path);
-        fill(&mut row.created, role.create_date);
-        fill(&mut row.description, given(role.description));
-        fill(&mut row.max_session_seconds, role.max_session_duration);
-        fill(&mut row.permissions_boundary, boundary);
-        row.tags.extend(tags(role.tags));
-        row.last_used_known |= detailed;
-        if let Some(used) = role.role_last_used {
-            row.last_used_known = true;
-            fill(&mut row.last_used, used.last_used_date);
-            fill(&mut row.last_used_region, given(used.region));
-        }
-        let profiles = role.instance_profile_list.unwrap_or_default().into_iter();
-        for profile in profiles.filter_map(|profile| profile.instance_profile_name) {
-            if !row.instance_profiles.contains(&profile) {
-                row.instance_profiles.push(profile);
-            }
-        }
-        let path = row.path.clone().or_else(|| path_of(&arn)).unwrap_or_default();
-        row.service_linked = path.starts_with("/aws-service-role/");
-        row.identity_center = path.starts_with("/aws-reserved/sso.amazonaws.com/");
-        if !role.assume_role_policy_document.is_null() {
-            match document::trust_statements(row, &role.assume_role_policy_document) {
-                Some(rows) => self.trust.extend([(arn, rows)]),
-                None => {
-                    let reason = format!("the trust policy of {arn} cannot be understood");
-                    self.missing.push((Part::TrustStatements, reason));
-                }
-            }
-        }
-    }
-
-    pub(crate) fn add_policy(&mut self, policy: output::Policy) {
-        let Some(arn) = policy.arn else { return };
-        let versions = policy.policy_version_list.unwrap_or_default();
-        let in_force = |version: &&output::PolicyVersion| {
-            version.is_default_version == Some(true)
-                || (version.version_id.is_some() && version.version_id == policy.default_version_id)
-        };
-        let document = versions.iter().find(in_force).map(|version| &version.document);
-        let document = document.filter(|document| !document.is_null()).map(document::text);
-        let row = self.policies.entry(arn.clone()).or_default();
-        row.aws_managed = Some(arn.split(':').nth(4) == Some("aws"));
-        row.policy_arn = arn;
-        fill(&mut row.policy_name, policy.policy_name);
-        fill(&mut row.policy_id, policy.policy_id);
-        fill(&mut row.attachments, policy.attachment_count);
-        fill(&mut row.default_version, policy.default_version_id);
-        fill(&mut row.document, document);
-    }
-
-    /// Whether something else is known of the key than this.
-    pub(crate) fn differs(&self, key: &output::AccessKey) -> bool {
-        let known = key.access_key_id.as_ref().and_then(|id| self.keys.get(id));
-        let differ = |known: &Key| {
-            let status = known.status.as_ref().zip(key.status.as_ref());
-            let created = known.created.zip(key.create_date);
-            status.is_some_and(|(one, other)| one != other)
-                || created.is_some_and(|(one, other)| one != other)
-        };
-        known.is_some_and(differ)
-    }
-
-    pub(crate) fn add_key(&mut self, key: output::AccessKey) {
-        let Some(id) = key.access_key_id else { return };
-        self.parts.insert(Part::AccessKeys);
-        let known = self.keys.entry(id).or_default();
-        fill(&mut known.user_name, key.user_name);
-        fill(&mut known.status, key.status);
-        fill(&mut known.created, key.create_date);
-    }
-
-    pub(crate) fn add_last_used(
-        &mut self,
-        id: String,
-        user_name: Option<String>,
-        used: output::LastUsed,
-    ) {
-        self.parts.insert(Part::AccessKeyLastUsed);
-        let last = LastUse {
-            user_name,
-            at: used.last_used_date,
-            service: given(used.service_name),
-            region: given(used.region),
-        };
-        let newer = self.last_used.get(&id).is_none_or(|known| known.at < last.at);
-        if newer {
-            self.last_used.insert(id, last);
-        }
-    }
-
-    pub(crate) fn add_provider(&mut self, arn: &str, provider: output::Provider) {
-        let row = self.providers.entry(arn.to_owned()).or_default();
-        arn.clone_into(&mut row.provider_arn);
-        let kind = if arn.contains(":saml-provider/") { "saml" } else { "oidc" };
-        kind.clone_into(&mut row.kind);
-        let address = || arn.split_once(":oidc-provider/").map(|(_, url)| url.to_owned());
-        fill(&mut row.url, given(provider.url).or_else(address));
-        fill(&mut row.created, provider.create_date);
-        fill(&mut row.valid_until, provider.valid_until);
-        for (into, from) in [
-            (&mut row.client_ids, provider.client_id_list),
-            (&mut row.thumbprints, provider.thumbprint_list),
-        ] {
-            if into.is_empty() {
-                *into = from.unwrap_or_default();
-            }
-        }
-        row.tags.extend(tags(provider.tags));
-    }
-
-    fn add_attachments(
-        &mut self,
-        principal: &Principal<'_>,
-        attached: Option<Vec<output::Attached>>,
-        inline: Option<Vec<output::Inline>>,
-    ) {
-        for policy in attached.unwrap_or_default() {
-            self.add_attachment(principal, "attached", policy.policy_arn, policy.policy_name, None);
-        }
-        for policy in inline.unwrap_or_default() {
-            let document = Some(document::text(&policy.policy_document));
-            self.add_attachment(principal, "inline", None, policy.policy_name, document);
-        }
-    }
-
-    fn add_boundary(&mut self, principal: &Principal<'_>, arn: Option<&str>) {
-        let Some(arn) = arn else { return };
-        let name = arn.rsplit('/').next().map(str::to_owned);
-        self.add_attachment(principal, "boundary", Some(arn.to_owned()), name, None);
-    }
-
-    fn add_attachment(
-        &mut self,
-        principal: &Principal<'_>,
-        kind: &str,
-        policy_arn: Option<String>,
-        policy_name: Option<String>,
-        document: Option<String>,
-    ) {
-        let policy = policy_arn.clone().or_else(|| policy_name.clone()).unwrap_or_default();
-        let key = [principal.kind, principal.name, kind, &policy].map(str::to_owned);
-        let row = AttachmentRow {
-            principal_type: principal.kind.to_owned(),
-            principal_arn: principal.arn.map(str::to_owned),
-            principal_name: principal.name.to_owned(),
-            kind: kind.to_owned(),
-            policy_arn,
-            policy_name,
-            document,
-        };
-        self.attachments.insert(key, row);
-    }
-}
-
-/// The path of the role that an ARN names.
-fn path_of(arn: &str) -> Option<String> {
-    let (_, name) = arn.split_once(":role")?;
-    name.rfind('/').map(|end| name[..=end].to_owned())
-}
-
-/// Who has a policy.
-struct Principal<'a> {
-    kind: &'static str,
-    name: &'a str,
-    arn: Option<&'a str>,
 }

@@ -2,7 +2,8 @@
 //!
 //! Every file of the folder and those below it is looked at, hidden ones left out. A file that cannot
 //! be read, or is nothing that is known here, is named; the others count all the same. Which account a
-//! file is of is told by the ARNs in it; else by the files beside it, or by a folder's name.
+//! file is of is told by the ARNs in it; else by the files beside it, or by a folder's name. As of when it is, the
+//! content tells where it does, else the user, else when the file was written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -11,13 +12,20 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rolecall_lake::inventory::TimeFrom;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::error::{Problem, Rejected};
-use crate::facts::{AccountFacts, Facts, is_account};
+use crate::facts::{Facts, is_account};
 use crate::output::Output;
 use crate::report;
+use crate::stamp::Stamp;
 
+mod accessed;
+mod credentials;
+mod latest;
+mod names;
+mod shared;
 mod take_in;
 mod vendors;
 
@@ -50,25 +58,9 @@ enum Content {
     Vendors(Vec<vendors::Vendor>),
 }
 
-impl Facts {
-    /// What the user says of when this was true stands for when the files were written.
-    pub fn forget_when_written(&mut self) {
-        for account in self.accounts.values_mut() {
-            account.uses_written = None;
-        }
-    }
-}
-
-impl AccountFacts {
-    /// Notes when a file was written that tells last uses: they are no younger.
-    pub(crate) fn add_written(&mut self, modified: Option<i64>) {
-        let both = self.uses_written.into_iter().chain(modified);
-        self.uses_written = both.min();
-    }
-}
-
-/// Reads all files below `folder`.
-pub fn read_folder(folder: &Path) -> Folder {
+/// Reads all files below `folder`. Those whose content does not say as of when it is were true at `given`, in
+/// microseconds, or else when they were written.
+pub fn read_folder(folder: &Path, given: Option<i64>) -> Folder {
     let mut found = Folder::default();
     let mut files = Vec::new();
     let seen = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry);
@@ -93,10 +85,13 @@ pub fn read_folder(folder: &Path) -> Folder {
     let homes = Homes::of(folder, &files);
     for file in files {
         let home = homes.home(&file.path);
+        let written = file.modified.map(|at| Stamp { at, from: TimeFrom::File });
+        let given = given.map(|at| Stamp { at, from: TimeFrom::Given });
         let source = take_in::Source {
             path: &file.path,
             fingerprint: file.fingerprint,
-            modified: file.modified,
+            stamp: given.or(written),
+            partitions: &homes.partitions,
         };
         match take_in::file(&mut found.facts, source, file.content, home) {
             Ok(()) => {
@@ -215,17 +210,25 @@ fn outputs(text: &[u8]) -> Result<Content, Problem> {
 /// The account that a file is of where it does not say itself: by the folder that it lies in.
 struct Homes {
     by_folder: BTreeMap<PathBuf, Option<String>>,
+    /// Partitions of the accounts, by the ARNs of what is in them.
+    partitions: BTreeMap<String, String>,
 }
 
 impl Homes {
     fn of(top: &Path, files: &[Parsed]) -> Self {
         let mut named: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
+        let mut partitions = BTreeMap::new();
         for file in files {
-            let accounts = match &file.content {
-                Content::Outputs(outputs) => take_in::accounts(outputs),
-                Content::Report(csv, _) => take_in::accounts_of_report(csv),
+            let places: BTreeSet<(String, String)> = match &file.content {
+                Content::Outputs(outputs) => {
+                    take_in::arns(outputs).into_iter().filter_map(take_in::place).collect()
+                }
+                Content::Report(csv, _) => take_in::places_of_report(csv),
                 Content::Vendors(_) => BTreeSet::new(),
             };
+            let accounts: BTreeSet<String> =
+                places.iter().map(|(account, _)| account.clone()).collect();
+            partitions.extend(places);
             // A folder's own files speak for it, and those below for the folders above.
             for folder in file.path.ancestors().skip(1).take_while(|folder| folder.starts_with(top))
             {
@@ -236,7 +239,8 @@ impl Homes {
             let mut accounts = accounts.into_iter();
             accounts.next().filter(|_| accounts.next().is_none())
         };
-        Self { by_folder: named.into_iter().map(|(folder, all)| (folder, one(all))).collect() }
+        let by_folder = named.into_iter().map(|(folder, all)| (folder, one(all))).collect();
+        Self { by_folder, partitions }
     }
 
     /// The nearest folder that tells: by its name, or because all in it is of one account.

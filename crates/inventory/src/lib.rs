@@ -18,11 +18,13 @@ mod keys;
 mod output;
 mod parts;
 mod report;
+mod settle;
+mod stamp;
 mod time;
 mod trails;
 
 pub use api::{Answer, Request, read_accounts};
-pub use assemble::{Assembled, snapshots};
+pub use assemble::{Assembled, Origin, snapshots};
 pub use error::{Problem, Rejected};
 pub use facts::Facts;
 pub use files::{Folder, read_folder};

@@ -44,6 +44,23 @@ pub(crate) struct Output {
     pub(crate) last_used_date: Option<i64>,
     pub(crate) service_name: Option<String>,
     pub(crate) region: Option<String>,
+    // list-service-specific-credentials, list-ssh-public-keys, list-signing-certificates, list-mfa-devices and
+    // list-virtual-mfa-devices.
+    pub(crate) service_specific_credentials: Option<Vec<Credential>>,
+    #[serde(rename = "SSHPublicKeys")]
+    pub(crate) ssh_public_keys: Option<Vec<Credential>>,
+    pub(crate) certificates: Option<Vec<Credential>>,
+    #[serde(rename = "MFADevices")]
+    pub(crate) mfa_devices: Option<Vec<Credential>>,
+    #[serde(rename = "VirtualMFADevices")]
+    pub(crate) virtual_mfa_devices: Option<Vec<Credential>>,
+    // get-service-last-accessed-details.
+    pub(crate) services_last_accessed: Option<Vec<ServiceLastAccessed>>,
+    pub(crate) job_status: Option<String>,
+    #[serde(deserialize_with = "time")]
+    pub(crate) job_completion_date: Option<i64>,
+    // get-account-summary.
+    pub(crate) summary_map: Option<Summary>,
     // Identity providers.
     #[serde(rename = "OpenIDConnectProviderList")]
     pub(crate) open_id_connect_provider_list: Option<Vec<Provider>>,
@@ -234,6 +251,48 @@ pub(crate) struct AccessKey {
     pub(crate) create_date: Option<i64>,
 }
 
+/// A credential of a user that is neither password nor access key. What it is secret by is in none of the lists.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Credential {
+    pub(crate) user_name: Option<String>,
+    #[serde(
+        rename = "ServiceSpecificCredentialId",
+        alias = "SSHPublicKeyId",
+        alias = "CertificateId",
+        alias = "SerialNumber"
+    )]
+    pub(crate) id: Option<String>,
+    pub(crate) service_name: Option<String>,
+    pub(crate) status: Option<String>,
+    #[serde(alias = "UploadDate", alias = "EnableDate", deserialize_with = "time")]
+    pub(crate) create_date: Option<i64>,
+    #[serde(deserialize_with = "time")]
+    pub(crate) expiration_date: Option<i64>,
+    /// Of a virtual MFA device; one that nobody has yet has none.
+    pub(crate) user: Option<User>,
+}
+
+/// What was called of one service.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ServiceLastAccessed {
+    #[serde(deserialize_with = "time")]
+    pub(crate) last_authenticated: Option<i64>,
+    /// ARN of the role or user.
+    pub(crate) last_authenticated_entity: Option<String>,
+    pub(crate) last_authenticated_region: Option<String>,
+}
+
+/// What get-account-summary says of root: 1 for yes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Summary {
+    #[serde(rename = "AccountMFAEnabled")]
+    pub(crate) account_mfa_enabled: Option<i64>,
+    pub(crate) account_access_keys_present: Option<i64>,
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct LastUsed {
@@ -266,6 +325,15 @@ pub(crate) struct Account {
     pub(crate) name: Option<String>,
     pub(crate) email: Option<String>,
     pub(crate) status: Option<String>,
+    /// What stands for `Status` in newer outputs.
+    pub(crate) state: Option<String>,
+}
+
+impl Account {
+    /// ACTIVE, SUSPENDED, PENDING_CLOSURE and the like.
+    pub(crate) fn state(&self) -> Option<String> {
+        self.state.clone().or_else(|| self.status.clone())
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -331,6 +399,14 @@ impl Output {
             self.report().is_some(),
             self.access_key_metadata.is_some(),
             self.access_key_last_used.is_some(),
+            self.service_specific_credentials.is_some(),
+            self.ssh_public_keys.is_some(),
+            self.certificates.is_some(),
+            self.mfa_devices.is_some(),
+            self.virtual_mfa_devices.is_some(),
+            self.services_last_accessed.is_some(),
+            self.summary_map.is_some(),
+            self.is_tags(),
             self.open_id_connect_provider_list.is_some(),
             self.saml_provider_list.is_some(),
             self.accounts.is_some(),
@@ -348,6 +424,12 @@ impl Output {
             key,
         ]
         .contains(&true)
+    }
+
+    /// What list-user-tags prints, which does not say whose they are.
+    pub(crate) fn is_tags(&self) -> bool {
+        let provider = self.url.is_some() || self.client_id_list.is_some();
+        self.tags.is_some() && !provider
     }
 
     /// What get-event-selectors prints.

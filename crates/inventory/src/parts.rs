@@ -11,6 +11,14 @@ pub enum Part {
     AccessKeys,
     /// Last use of access keys by id.
     AccessKeyLastUsed,
+    /// Service-specific credentials of users.
+    ServiceSpecificCredentials,
+    /// SSH public keys of users.
+    SshPublicKeys,
+    /// Signing certificates of users.
+    SigningCertificates,
+    /// MFA devices of users.
+    MfaDevices,
     /// Groups.
     Groups,
     /// Roles.
@@ -19,6 +27,8 @@ pub enum Part {
     RoleDetails,
     /// Last use of roles.
     RoleLastUsed,
+    /// Calls of every role and user, service by service.
+    ServiceLastAccessed,
     /// Managed policies.
     Policies,
     /// Which policies users, groups and roles have.
@@ -41,15 +51,20 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order in which they are listed.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::Users,
         Self::CredentialReport,
         Self::AccessKeys,
         Self::AccessKeyLastUsed,
+        Self::ServiceSpecificCredentials,
+        Self::SshPublicKeys,
+        Self::SigningCertificates,
+        Self::MfaDevices,
         Self::Groups,
         Self::Roles,
         Self::RoleDetails,
         Self::RoleLastUsed,
+        Self::ServiceLastAccessed,
         Self::Policies,
         Self::Attachments,
         Self::TrustStatements,
@@ -66,17 +81,36 @@ impl Part {
         [Self::OrganizationPolicies, Self::IdentityStore, Self::Accounts];
 
     /// The parts that tell of an account's IAM; a snapshot has at least one of them.
-    pub(crate) const OF_IAM: [Self; 9] = [
+    pub(crate) const OF_IAM: [Self; 13] = [
         Self::Users,
         Self::CredentialReport,
         Self::AccessKeys,
         Self::AccessKeyLastUsed,
+        Self::ServiceSpecificCredentials,
+        Self::SshPublicKeys,
+        Self::SigningCertificates,
+        Self::MfaDevices,
         Self::Groups,
         Self::Roles,
         Self::RoleDetails,
         Self::Policies,
         Self::IdentityProviders,
     ];
+
+    /// The parts that are listed user by user.
+    pub(crate) const OF_USERS: [Self; 5] = [
+        Self::AccessKeys,
+        Self::ServiceSpecificCredentials,
+        Self::SshPublicKeys,
+        Self::SigningCertificates,
+        Self::MfaDevices,
+    ];
+
+    /// Files of the organisation, or of another account, may tell these of an account: its own files alone say of when
+    /// its snapshot is.
+    pub(crate) fn is_told_elsewhere(self) -> bool {
+        Self::SHARED.contains(&self) || matches!(self, Self::Trails | Self::IdentityCenter)
+    }
 
     /// What get-account-authorization-details tells.
     pub(crate) const OF_DETAILS: [Self; 7] = [
@@ -96,10 +130,15 @@ impl Part {
             Self::CredentialReport => "credential_report",
             Self::AccessKeys => "access_keys",
             Self::AccessKeyLastUsed => "access_key_last_used",
+            Self::ServiceSpecificCredentials => "service_specific_credentials",
+            Self::SshPublicKeys => "ssh_public_keys",
+            Self::SigningCertificates => "signing_certificates",
+            Self::MfaDevices => "mfa_devices",
             Self::Groups => "groups",
             Self::Roles => "roles",
             Self::RoleDetails => "role_details",
             Self::RoleLastUsed => "role_last_used",
+            Self::ServiceLastAccessed => "service_last_accessed",
             Self::Policies => "policies",
             Self::Attachments => "attachments",
             Self::TrustStatements => "trust_statements",
@@ -138,12 +177,22 @@ impl Part {
             Self::AccessKeyLastUsed => {
                 "give get-credential-report, or get-access-key-last-used of every key"
             }
+            Self::ServiceSpecificCredentials => {
+                "they are in no column of the credential report: give list-service-specific-credentials of \
+                 every user, or with --all-users"
+            }
+            Self::SshPublicKeys => "give list-ssh-public-keys of every user",
+            Self::SigningCertificates => "give list-signing-certificates of every user",
+            Self::MfaDevices => "give list-mfa-devices of every user",
+            Self::ServiceLastAccessed => {
+                "give get-service-last-accessed-details of every role and user"
+            }
             Self::RoleDetails => {
                 "get-account-authorization-details has neither the longest session nor the description: \
                  give list-roles"
             }
             Self::RoleLastUsed => {
-                "list-roles does not have it: give get-account-authorization-details"
+                "list-roles does not have it: give get-account-authorization-details, or get-role of every role"
             }
             Self::Policies | Self::Attachments | Self::TrustStatements => {
                 "give get-account-authorization-details"

@@ -11,6 +11,7 @@ use rolecall_lake::inventory::UserRow;
 use crate::error::Problem;
 use crate::facts::{Facts, Slot, account_of};
 use crate::parts::Part;
+use crate::stamp::Stamp;
 use crate::time;
 
 /// The user that stands for root.
@@ -47,12 +48,8 @@ fn clean(name: &str) -> String {
     name.trim().trim_start_matches('\u{feff}').trim_matches('"').to_ascii_lowercase()
 }
 
-/// Takes in a report that was made at `generated`, where that is known.
-pub(crate) fn take_in(
-    facts: &mut Facts,
-    csv: &[u8],
-    generated: Option<i64>,
-) -> Result<(), Problem> {
+/// Takes in a report of that time.
+pub(crate) fn take_in(facts: &mut Facts, csv: &[u8], stamp: Option<Stamp>) -> Result<(), Problem> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(csv);
     let header = reader.headers().map_err(|error| unreadable(&error))?;
     let columns: HashMap<String, usize> =
@@ -78,10 +75,13 @@ pub(crate) fn take_in(
         rows.push(row.read()?);
     }
     // All or nothing: half a report would make users look as if they had no keys.
-    for (account, user, slots) in rows {
+    for (account, user, slots, further) in rows {
         let account = facts.account(&account);
-        account.parts.insert(Part::CredentialReport);
-        account.report_generated = generated;
+        account.parts.tell(Part::CredentialReport, stamp);
+        account.reported.insert(user.user_name.clone());
+        if let Some(further) = further {
+            account.further.insert(user.user_name.clone(), further);
+        }
         account.add_user(user);
         account.slots.extend(slots);
     }
@@ -130,7 +130,7 @@ impl Row<'_> {
         Problem::Row { line: self.line, reason: format!("{name} is {what}") }
     }
 
-    fn read(&self) -> Result<(String, UserRow, Vec<Slot>), Problem> {
+    fn read(&self) -> Result<(String, UserRow, Vec<Slot>, Option<usize>), Problem> {
         let arn = self.text("arn").unwrap_or_default().to_owned();
         let account = account_of(&arn).ok_or_else(|| self.wrong("arn", "not an ARN"))?.to_owned();
         let is_root = arn.ends_with(":root");
@@ -150,7 +150,6 @@ impl Row<'_> {
             password_last_changed: self.time("password_last_changed")?,
             mfa_active: self.flag("mfa_active")?,
             signing_certificates: Some(active),
-            service_specific_credentials: self.additional(),
             ..UserRow::default()
         };
         let mut slots = Vec::new();
@@ -167,6 +166,7 @@ impl Row<'_> {
             slots.push(Slot {
                 user_name: name.clone(),
                 user_arn: arn.clone(),
+                user_created: user.created,
                 number,
                 active,
                 last_rotated,
@@ -175,20 +175,21 @@ impl Row<'_> {
                 last_used_region: text("last_used_region"),
             });
         }
-        Ok((account, user, slots))
+        Ok((account, user, slots, self.further()))
     }
 
-    /// Credentials beside password, keys and certificates, where the report has the column: JSON, or
-    /// words.
-    fn additional(&self) -> Vec<String> {
-        let Some(text) = self.text("additional_credentials_info") else { return Vec::new() };
-        match serde_json::from_str::<Vec<serde_json::Value>>(text) {
-            Ok(list) => list
-                .iter()
-                .map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned))
-                .collect(),
-            Err(_) if text == "[]" || text == "{}" => Vec::new(),
-            Err(_) => vec![text.to_owned()],
+    /// How many access keys and certificates there are beyond the two that have columns, where the report has the
+    /// column that counts them; 0 where it has words without a number.
+    fn further(&self) -> Option<usize> {
+        let text = self.text("additional_credentials_info")?;
+        if let Ok(list) = serde_json::from_str::<Vec<serde_json::Value>>(text) {
+            return Some(list.len()).filter(|count| *count > 0);
+        }
+        let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
+        let numbers: Vec<usize> = numbers.filter_map(|word| word.parse().ok()).collect();
+        match numbers.as_slice() {
+            [0] => None,
+            numbers => (text != "{}").then(|| numbers.iter().sum()),
         }
     }
 }

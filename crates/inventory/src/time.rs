@@ -3,6 +3,9 @@
 use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 
+/// So far AWS's clock and ours may be apart, in microseconds, and calls are signed well all the same.
+pub(crate) const CLOCK_SKEW: i64 = 5 * 60 * 1_000_000;
+
 /// RFC 3339 with any offset.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text.trim()).ok().map(|time| time.timestamp_micros())

@@ -11,6 +11,7 @@ use crate::error::{Problem, Rejected};
 use crate::facts::{Facts, is_account};
 use crate::output;
 use crate::parts::Part;
+use crate::stamp::Stamp;
 
 /// A trail of which all is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,8 @@ pub struct Trail {
     pub digests: bool,
     /// What get-event-selectors prints: `EventSelectors` or `AdvancedEventSelectors`.
     pub selectors: Value,
+    /// As of when all of this was so, in microseconds.
+    pub read_at: i64,
 }
 
 /// What was read of trails.
@@ -42,6 +45,8 @@ pub(crate) struct TrailFacts {
     trails: BTreeMap<String, Known>,
     /// Trails that an account sees, by account; none at all is an answer too.
     seen: BTreeMap<String, BTreeSet<String>>,
+    /// As of when it does, where that is not when AWS was asked.
+    seen_at: BTreeMap<String, Stamp>,
     /// States without a name: of which account they are, what the file's name says, and on or off.
     nameless: Vec<Nameless>,
 }
@@ -53,52 +58,66 @@ struct Known {
     logging: Option<bool>,
     /// Why one of them could not be had.
     failed: Option<String>,
+    /// The oldest of the files that say so.
+    stamp: Option<Stamp>,
 }
 
+impl Known {
+    fn note(&mut self, stamp: Option<Stamp>) {
+        self.stamp = self.stamp.into_iter().chain(stamp).min();
+    }
+}
+
+/// A state that names no trail.
 #[derive(Debug)]
-struct Nameless {
-    input: String,
-    account: Option<String>,
-    named: Option<String>,
-    logging: bool,
+pub(crate) struct Nameless {
+    pub(crate) input: String,
+    pub(crate) account: Option<String>,
+    /// What the file's name says.
+    pub(crate) named: Option<String>,
+    pub(crate) logging: bool,
+    pub(crate) stamp: Option<Stamp>,
 }
 
 impl TrailFacts {
     /// What describe-trails or get-trail says of one.
-    pub(crate) fn describe(&mut self, trail: output::Trail) {
+    pub(crate) fn describe(&mut self, trail: output::Trail, stamp: Option<Stamp>) {
         let Some(arn) = trail.trail_arn.clone() else { return };
         let known = self.trails.entry(arn).or_default();
+        known.note(stamp);
         if trail.s3_bucket_name.is_some() {
             known.described = Some(trail);
         }
     }
 
     /// All trails that an account sees.
-    pub(crate) fn see(&mut self, account: &str, trails: &[output::Trail]) {
+    pub(crate) fn see(&mut self, account: &str, trails: &[output::Trail], stamp: Option<Stamp>) {
+        if let Some(stamp) = stamp {
+            let oldest = self.seen_at.entry(account.to_owned()).or_insert(stamp);
+            *oldest = stamp.min(*oldest);
+        }
         let seen = self.seen.entry(account.to_owned()).or_default();
         seen.extend(trails.iter().filter_map(|trail| trail.trail_arn.clone()));
         for trail in trails {
-            self.describe(trail.clone());
+            self.describe(trail.clone(), stamp);
         }
     }
 
-    pub(crate) fn select(&mut self, arn: &str, selectors: Value) {
-        self.trails.entry(arn.to_owned()).or_default().selectors = Some(selectors);
+    pub(crate) fn select(&mut self, arn: &str, selectors: Value, stamp: Option<Stamp>) {
+        let known = self.trails.entry(arn.to_owned()).or_default();
+        known.selectors = Some(selectors);
+        known.note(stamp);
     }
 
-    pub(crate) fn switch(&mut self, arn: &str, logging: bool) {
-        self.trails.entry(arn.to_owned()).or_default().logging = Some(logging);
+    pub(crate) fn switch(&mut self, arn: &str, logging: bool, stamp: Option<Stamp>) {
+        let known = self.trails.entry(arn.to_owned()).or_default();
+        known.logging = Some(logging);
+        known.note(stamp);
     }
 
     /// What get-trail-status prints, which does not say of which trail.
-    pub(crate) fn switch_nameless(
-        &mut self,
-        input: String,
-        account: Option<String>,
-        named: Option<String>,
-        logging: bool,
-    ) {
-        self.nameless.push(Nameless { input, account, named, logging });
+    pub(crate) fn switch_nameless(&mut self, state: Nameless) {
+        self.nameless.push(state);
     }
 
     pub(crate) fn fail(&mut self, arn: &str, reason: String) {
@@ -116,6 +135,7 @@ impl TrailFacts {
             known.selectors = known.selectors.take().or(other.selectors);
             known.logging = known.logging.or(other.logging);
             known.failed = known.failed.take().or(other.failed);
+            known.note(other.stamp);
         }
         self.nameless.extend(other.nameless);
     }
@@ -141,7 +161,7 @@ impl TrailFacts {
             match found.as_slice() {
                 [arn] => {
                     let arn = (*arn).clone();
-                    self.switch(&arn, state.logging);
+                    self.switch(&arn, state.logging, state.stamp);
                 }
                 _ => rejected.push(Rejected::new(state.input, Problem::WhichTrail)),
             }
@@ -167,8 +187,12 @@ impl TrailFacts {
         })
     }
 
-    /// Those of which all is known.
-    pub(crate) fn complete(&self) -> Vec<Trail> {
+    fn stamp(&self, arn: &str) -> Option<Stamp> {
+        self.trails.get(arn)?.stamp
+    }
+
+    /// Those of which all is known; AWS was asked for them at `asked`.
+    pub(crate) fn complete(&self, asked: i64) -> Vec<Trail> {
         let complete = self.trails.iter().filter_map(|(arn, known)| {
             let described = known.described.as_ref()?;
             Some(Trail {
@@ -181,6 +205,7 @@ impl TrailFacts {
                 logging: known.logging?,
                 digests: described.log_file_validation_enabled.unwrap_or(false),
                 selectors: known.selectors.clone()?,
+                read_at: known.stamp.map_or(asked, |stamp| stamp.at),
             })
         });
         complete.collect()
@@ -192,8 +217,13 @@ impl Facts {
     /// Gives calls that failed, and states that are of no trail.
     pub(crate) fn settle_trails(&mut self) -> Vec<Rejected> {
         let mut rejected = self.trails.settle_nameless();
-        let complete = self.trails.complete();
-        let of_all = complete.iter().any(|trail| trail.organization);
+        let complete = self.trails.complete(0);
+        let organization: Vec<&str> = complete
+            .iter()
+            .filter(|trail| trail.organization)
+            .map(|trail| trail.trail_arn.as_str())
+            .collect();
+        let of_all = !organization.is_empty();
         let members: BTreeSet<String> = self.organization.accounts.keys().cloned().collect();
         for (id, account) in &mut self.accounts {
             if account.parts.contains(&Part::Trails)
@@ -203,7 +233,11 @@ impl Facts {
             }
             match self.trails.seen.get(id) {
                 Some(seen) => match seen.iter().find_map(|arn| self.trails.lacks(arn)) {
-                    None => account.parts.extend([Part::Trails]),
+                    None => {
+                        let own = self.trails.seen_at.get(id).copied();
+                        let stamps = seen.iter().filter_map(|arn| self.trails.stamp(arn));
+                        account.parts.tell(Part::Trails, stamps.chain(own).min());
+                    }
                     Some((reason, failed)) => {
                         if failed {
                             let words = format!("{}: {reason}", Part::Trails.as_str());
@@ -216,7 +250,8 @@ impl Facts {
                 // What the organisation's trail records is known of every member; a trail of its own could
                 // only record more.
                 None if of_all && (members.is_empty() || members.contains(id)) => {
-                    account.parts.extend([Part::Trails]);
+                    let stamps = organization.iter().filter_map(|arn| self.trails.stamp(arn));
+                    account.parts.tell(Part::Trails, stamps.min());
                 }
                 None => {}
             }

@@ -1,5 +1,6 @@
 //! `rolecall inventory`: what there is in accounts' IAM, from the API or from files, into the lake.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,9 +12,9 @@ use arrow::array::{
 };
 use rolecall_ingest::doctor::{Described, Sight};
 use rolecall_inventory::{
-    Facts, Folder, Problem, Rejected, Request, Trail, read_accounts, read_folder, snapshots,
+    Facts, Folder, Origin, Problem, Rejected, Request, Trail, read_accounts, read_folder, snapshots,
 };
-use rolecall_lake::Inventory;
+use rolecall_lake::{Inventory, TrailSnapshot};
 
 use super::{Context, doctor, is_account};
 use crate::clock::GivenTime;
@@ -28,11 +29,10 @@ const ACCOUNTS_PER_COMMIT: usize = 50;
 /// Clocks of file servers differ by so much, in microseconds, without any being wrong.
 const CLOCK_SKEW: i64 = 60_000_000;
 
-/// What was read, and as of when.
+/// What was read, and where.
 struct Gathered {
     facts: Facts,
-    source: &'static str,
-    at: i64,
+    origin: Origin,
     rejected: Vec<Rejected>,
 }
 
@@ -43,14 +43,14 @@ pub(crate) async fn run(context: &Context, args: &args::Inventory) -> anyhow::Re
         Some(folder) => from_folder(folder, args.snapshot_time.as_deref(), now).await?,
         None => from_aws(args).await?,
     };
-    let at = gathered.at;
     let kept = keep(context, gathered, now).await?;
     if context.format() == Format::Table {
         let mut out = exit::stdout();
         words::write(&mut out, context.stdout, &kept.inventories, &kept.trails)?;
         out.flush()?;
     } else {
-        context.write_batch(&heading(at), &rows(&kept.inventories, &kept.ids)?)?;
+        let at = kept.inventories.iter().map(|one| one.snapshot.snapshot_time).max();
+        context.write_batch(&heading(at.unwrap_or(now)), &rows(&kept.inventories, &kept.ids)?)?;
     }
     Ok(if kept.rejected == 0 { Exit::Done } else { Exit::SomeRejected })
 }
@@ -65,30 +65,35 @@ pub(crate) struct Kept {
     rejected: usize,
 }
 
-/// Reads a folder as of `at`, in microseconds, and keeps it in the lake.
+/// Reads a folder whose files were true at `at`, in microseconds, and keeps it in the lake.
 pub(crate) async fn keep_folder(context: &Context, folder: &Path, at: i64) -> anyhow::Result<Kept> {
-    let gathered = of_files(read(folder).await?, at);
+    let gathered = of_files(read(folder, Some(at)).await?);
     keep(context, gathered, clock::now_micros()).await
 }
 
-async fn read(folder: &Path) -> anyhow::Result<Folder> {
+async fn read(folder: &Path, given: Option<i64>) -> anyhow::Result<Folder> {
     let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || read_folder(&folder)).await.context("read files")
+    tokio::task::spawn_blocking(move || read_folder(&folder, given)).await.context("read files")
 }
 
-fn of_files(read: Folder, at: i64) -> Gathered {
+fn of_files(read: Folder) -> Gathered {
     let Folder { facts, rejected, .. } = read;
-    Gathered { facts, source: "files", at, rejected }
+    Gathered { facts, origin: Origin::Files, rejected }
 }
 
 async fn keep(context: &Context, gathered: Gathered, now: i64) -> anyhow::Result<Kept> {
-    let Gathered { facts, source, at, mut rejected } = gathered;
-    let done = snapshots(facts, source, at);
+    let Gathered { facts, origin, mut rejected } = gathered;
+    let done = snapshots(facts, origin);
     rejected.extend(done.rejected);
     let mut trails = Vec::new();
+    let mut seen: BTreeMap<i64, Vec<TrailSnapshot>> = BTreeMap::new();
     for trail in &done.trails {
         match sight(trail) {
-            Ok(sight) => trails.push(sight),
+            Ok(sight) => {
+                let rows = doctor::snapshots(std::slice::from_ref(&sight));
+                seen.entry(trail.read_at).or_default().extend(rows);
+                trails.push(sight);
+            }
             Err(reason) => {
                 let input = trail.trail_arn.clone();
                 rejected.push(Rejected { input, problem: Problem::Call(reason) });
@@ -107,7 +112,9 @@ async fn keep(context: &Context, gathered: Gathered, now: i64) -> anyhow::Result
         ids.extend(lake.record_inventory(some, now).await?);
     }
     // As of when they were so: a report on that time has to find them.
-    lake.record_trails(&doctor::snapshots(&trails), at).await?;
+    for (at, trails) in seen {
+        lake.record_trails(&trails, at).await?;
+    }
     Ok(Kept { inventories: done.inventories, ids, trails, rejected: rejected.len() })
 }
 
@@ -136,31 +143,27 @@ async fn from_folder(
     if !folder.is_dir() {
         return Err(Usage::new(format!("--from {}: no such folder", folder.display())).into());
     }
-    let mut read = read(folder).await?;
-    if given.is_some() {
-        read.facts.forget_when_written();
-    }
-    let at = match (given, read.newest) {
+    let given = match given {
         // The whole day, but for what is still to come of it.
-        (Some(GivenTime::Day(start)), _) if start <= now => GivenTime::Day(start).end().min(now),
-        (Some(given), _) => given.end(),
-        (None, Some(newest)) if newest <= now + CLOCK_SKEW => newest.min(now),
-        (None, Some(newest)) => {
-            return Err(Usage::new(format!(
-                "the newest file was written at {}, and now is {}: a clock is wrong; say with \
-                 --snapshot-time when this was true",
-                clock::format_time(newest),
-                clock::format_time(now),
-            ))
-            .into());
-        }
-        (None, None) => now,
+        Some(GivenTime::Day(start)) if start <= now => Some(GivenTime::Day(start).end().min(now)),
+        given => given.map(GivenTime::end),
     };
-    if at > now {
-        let words = format!("--snapshot-time: {} is in the future", clock::format_time(at));
+    if let Some(given) = given.filter(|given| *given > now) {
+        let words = format!("--snapshot-time: {} is in the future", clock::format_time(given));
         return Err(Usage::new(words).into());
     }
-    Ok(of_files(read, at))
+    let read = read(folder, given).await?;
+    let newest = read.newest.filter(|newest| given.is_none() && *newest > now + CLOCK_SKEW);
+    if let Some(newest) = newest {
+        return Err(Usage::new(format!(
+            "the newest file was written at {}, and now is {}: a clock is wrong; say with \
+             --snapshot-time when this was true",
+            clock::format_time(newest),
+            clock::format_time(now),
+        ))
+        .into());
+    }
+    Ok(of_files(read))
 }
 
 async fn from_aws(args: &args::Inventory) -> anyhow::Result<Gathered> {
@@ -173,12 +176,13 @@ async fn from_aws(args: &args::Inventory) -> anyhow::Result<Gathered> {
         organization: args.organization,
         role_name: args.role_name.clone(),
         external_id: args.external_id.clone(),
+        service_last_accessed: args.service_last_accessed,
     };
-    let answer = read_accounts(&request).await.context("ask AWS")?;
+    let answer = read_accounts(&request, clock::now_micros).await.context("ask AWS")?;
     // After the last call: nothing that was read is younger.
-    let at = clock::now_micros();
+    let origin = Origin::Api(clock::now_micros());
     let (facts, rejected) = (answer.facts, answer.rejected);
-    Ok(Gathered { facts, source: "api", at, rejected })
+    Ok(Gathered { facts, origin, rejected })
 }
 
 /// The accounts that a file lists, or that are listed themselves.

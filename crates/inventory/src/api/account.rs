@@ -7,12 +7,14 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use aws_sdk_iam::types::ReportStateType;
 use futures::StreamExt as _;
+use rolecall_lake::inventory::TimeFrom;
 
-use super::{convert, words};
+use super::{convert, credentials, words};
 use crate::facts::{AccountFacts, Facts};
 use crate::output;
 use crate::parts::Part;
 use crate::report;
+use crate::stamp::Stamp;
 
 /// Users whose keys are asked for at once.
 const USERS_AT_ONCE: usize = 4;
@@ -28,11 +30,13 @@ pub(super) async fn read(config: &SdkConfig, id: &str) -> Facts {
     details(&client, account).await;
     roles(&client, account).await;
     keys(&client, account).await;
+    credentials::read(&client, account).await;
     oidc_providers(&client, account).await;
     saml_providers(&client, account).await;
     match credential_report(&client).await {
         Ok((csv, generated)) => {
-            if let Err(problem) = report::take_in(&mut facts, &csv, generated) {
+            let stamp = generated.map(|at| Stamp { at, from: TimeFrom::Content });
+            if let Err(problem) = report::take_in(&mut facts, &csv, stamp) {
                 facts.account(id).give_up(&[Part::CredentialReport], &problem.to_string());
             }
         }
@@ -59,7 +63,7 @@ async fn details(client: &Client, account: &mut AccountFacts) {
             account.add_group(convert::group(group));
         }
         for role in page.role_detail_list.unwrap_or_default() {
-            account.add_role(convert::role_detail(role), true);
+            account.add_role(convert::role_detail(role), true, None);
         }
         for policy in page.policies.unwrap_or_default() {
             account.add_policy(convert::policy(policy));
@@ -73,7 +77,7 @@ async fn roles(client: &Client, account: &mut AccountFacts) {
     let mut pages = client.list_roles().into_paginator().items().send();
     while let Some(role) = pages.next().await {
         match role {
-            Ok(role) => account.add_role(convert::role(role), false),
+            Ok(role) => account.add_role(convert::role(role), false, None),
             Err(error) => {
                 let reason = words("iam:ListRoles", &error);
                 account.give_up(&[Part::RoleDetails], &reason);

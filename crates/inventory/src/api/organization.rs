@@ -26,17 +26,18 @@ pub(super) async fn read(config: &SdkConfig, answer: &mut Answer) -> Result<Vec<
         let page =
             page.map_err(|error| Problem::Call(words("organizations:ListAccounts", &error)))?;
         for account in page.accounts.unwrap_or_default() {
-            let status = account.status.map(|status| status.as_str().to_owned());
-            if status.as_deref().is_none_or(|status| status == "ACTIVE") {
-                active.extend(account.id.clone());
-            }
-            facts.add_organization_account(output::Account {
+            let account = output::Account {
                 id: account.id,
                 arn: account.arn,
                 name: account.name,
                 email: account.email,
-                status,
-            });
+                status: account.status.map(|status| status.as_str().to_owned()),
+                state: account.state.map(|state| state.as_str().to_owned()),
+            };
+            if account.state().is_none_or(|state| state == "ACTIVE") {
+                active.extend(account.id.clone());
+            }
+            facts.add_organization_account(account);
         }
     }
     facts.shared_parts.insert(Part::Accounts);

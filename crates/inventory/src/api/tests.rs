@@ -10,9 +10,10 @@ use aws_config::Region;
 use aws_sdk_sts::config::Credentials;
 
 use super::*;
-use crate::assemble::snapshots;
+use crate::assemble::{Origin, snapshots};
 use crate::parts::Part;
 
+mod credentials;
 mod organization;
 
 const ACCOUNT: &str = "111122223333";
@@ -67,7 +68,7 @@ fn answer(mut stream: &TcpStream, asked: &Mutex<BTreeMap<String, usize>>, answer
         *times += 1;
         *times - 1
     };
-    let subject = [field("Marker"), field("UserName"), field("AccessKeyId")].concat();
+    let subject = ["Marker", "UserName", "AccessKeyId", "Arn", "JobId"].map(&field).concat();
     let (status, body) = match &target {
         Some(action) => answers(action, &form, before),
         None => answers(field("Action"), &subject, before),
@@ -165,7 +166,7 @@ fn breaking_off(action: &str, subject: &str, before: usize) -> (u16, String) {
 #[tokio::test]
 async fn all_pages_are_read_though_each_is_throttled() {
     let facts = account::read(&config(serve(throttling)), ACCOUNT).await;
-    let done = snapshots(facts, "api", NOW);
+    let done = snapshots(facts, Origin::Api(NOW));
     let one = &done.inventories[0];
     let users: Vec<&str> = one.users.iter().map(|user| user.user_name.as_str()).collect();
     assert_eq!(users, ["u1", "u2", "u3"]);
@@ -190,7 +191,7 @@ async fn all_pages_are_read_though_each_is_throttled() {
 #[tokio::test]
 async fn a_list_that_breaks_off_does_not_count_as_read() {
     let facts = account::read(&config(serve(breaking_off)), ACCOUNT).await;
-    let done = snapshots(facts, "api", NOW);
+    let done = snapshots(facts, Origin::Api(NOW));
     let one = &done.inventories[0];
     assert_eq!(one.users.len(), 1, "what was got is kept");
     for part in ["users", "roles", "trust_statements", "access_keys"] {
@@ -249,7 +250,7 @@ fn in_two_pages(action: &str, subject: &str, before: usize) -> (u16, String) {
 #[tokio::test]
 async fn users_roles_and_keys_are_read_page_by_page_where_the_details_are_denied() {
     let facts = account::read(&config(serve(in_two_pages)), ACCOUNT).await;
-    let done = snapshots(facts, "api", NOW);
+    let done = snapshots(facts, Origin::Api(NOW));
     let one = &done.inventories[0];
     let users: Vec<&str> = one.users.iter().map(|user| user.user_name.as_str()).collect();
     assert_eq!(users, ["u1", "u2"]);

@@ -23,13 +23,13 @@ pub(super) async fn read(config: &SdkConfig, id: &str, facts: &mut Facts) {
         }
     };
     let trails: Vec<output::Trail> = described.into_iter().map(trail).collect();
-    facts.trails.see(id, &trails);
+    facts.trails.see(id, &trails, None);
     for arn in trails.into_iter().filter_map(|trail| trail.trail_arn) {
         match client.get_event_selectors().trail_name(&arn).send().await {
             Ok(answer) => {
                 let basic = answer.event_selectors.unwrap_or_default();
                 let advanced = answer.advanced_event_selectors.unwrap_or_default();
-                facts.trails.select(&arn, selectors(&basic, &advanced));
+                facts.trails.select(&arn, selectors(&basic, &advanced), None);
             }
             Err(error) => {
                 let call = format!("cloudtrail:GetEventSelectors {arn}");
@@ -37,7 +37,7 @@ pub(super) async fn read(config: &SdkConfig, id: &str, facts: &mut Facts) {
             }
         }
         match client.get_trail_status().name(&arn).send().await {
-            Ok(status) => facts.trails.switch(&arn, status.is_logging.unwrap_or(false)),
+            Ok(status) => facts.trails.switch(&arn, status.is_logging.unwrap_or(false), None),
             Err(error) => {
                 let call = format!("cloudtrail:GetTrailStatus {arn}");
                 facts.trails.fail(&arn, words(&call, &error));

@@ -1,17 +1,21 @@
 //! What a file says, into the facts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
-use rolecall_lake::inventory::{AssignmentRow, KnownAccountRow};
+use rolecall_lake::inventory::{KnownAccountRow, TimeFrom};
 
-use super::Content;
+use super::latest::latest;
+use super::{Content, vendors};
+use crate::assemble;
 use crate::error::Problem;
-use crate::facts::{Facts, account_of, is_account};
+use crate::facts::{AccountFacts, Facts, account_of, is_account};
 use crate::output::{AccessKey, LastUsed, Output, Provider};
 use crate::parts::Part;
 use crate::report;
+use crate::stamp::Stamp;
+use crate::time::{CLOCK_SKEW, words};
 
 /// The file that something is from.
 #[derive(Clone, Copy)]
@@ -19,8 +23,10 @@ pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     /// Of its bytes.
     pub(super) fingerprint: u64,
-    /// When it was written, in microseconds.
-    pub(super) modified: Option<i64>,
+    /// As of when it is where its content does not say so.
+    pub(super) stamp: Option<Stamp>,
+    /// Partitions of the accounts whose ARNs name them.
+    pub(super) partitions: &'a BTreeMap<String, String>,
 }
 
 /// Takes in a file. `home` is the account that it is of where nothing in it says so.
@@ -30,48 +36,64 @@ pub(super) fn file(
     content: Content,
     home: Option<String>,
 ) -> Result<(), Problem> {
-    let path = source.path;
     match content {
-        Content::Report(csv, generated) => {
-            report::take_in(facts, &csv, generated)?;
-            for account in accounts_of_report(&csv) {
-                let (file, print) = (path.display().to_string(), fingerprint(&csv));
-                if generated.is_none() {
-                    facts.account(&account).add_written(source.modified);
-                }
-                facts.account(&account).add_end("get-credential-report", "", &file, print);
-            }
-            Ok(())
-        }
+        Content::Report(csv, generated) => credential_report(facts, source, &csv, generated),
         Content::Vendors(vendors) => {
-            let source = path.file_name().map(|name| name.to_string_lossy().into_owned());
-            for vendor in vendors {
-                let accounts = vendor.accounts.into_iter().filter(|account| is_account(account));
-                facts.vendors.extend(accounts.map(|account| KnownAccountRow {
-                    known_account_id: account,
-                    name: Some(vendor.name.clone()),
-                    kind: "vendor".to_owned(),
-                    source: source.clone(),
-                    ..KnownAccountRow::default()
-                }));
-            }
+            vendor_accounts(facts, source.path, vendors);
             Ok(())
         }
         Content::Outputs(outputs) => {
             let named = accounts(&outputs);
             let own = named.iter().next().filter(|_| named.len() == 1).cloned();
-            let Source { fingerprint, modified, .. } = source;
-            let file = File { path, fingerprint, modified, home: own.or(home) };
+            let home = own.or(home);
             for output in outputs {
-                file.output(facts, output)?;
+                File::of_output(source, &output, home.clone())?.output(facts, output)?;
             }
             Ok(())
         }
     }
 }
 
+fn credential_report(
+    facts: &mut Facts,
+    source: Source<'_>,
+    csv: &[u8],
+    generated: Option<i64>,
+) -> Result<(), Problem> {
+    let mut scratch = Facts::default();
+    report::take_in(&mut scratch, csv, None)?;
+    let latest = scratch.accounts.values().filter_map(assemble::latest).max();
+    let file = File::new(source, generated, latest, None)?;
+    report::take_in(facts, csv, Some(file.stamp))?;
+    for id in scratch.accounts.keys() {
+        let account = file.enter(facts.account(id));
+        account.add_end("get-credential-report", "", &file.name, fingerprint(csv));
+    }
+    Ok(())
+}
+
+fn vendor_accounts(facts: &mut Facts, path: &Path, vendors: Vec<vendors::Vendor>) {
+    let source = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    for vendor in vendors {
+        let accounts = vendor.accounts.into_iter().filter(|account| is_account(account));
+        facts.vendors.extend(accounts.map(|account| KnownAccountRow {
+            known_account_id: account,
+            name: Some(vendor.name.clone()),
+            kind: "vendor".to_owned(),
+            source: source.clone(),
+            ..KnownAccountRow::default()
+        }));
+    }
+}
+
 /// Every account that outputs name as the one that they are of.
 pub(super) fn accounts(outputs: &[Output]) -> BTreeSet<String> {
+    let accounts = arns(outputs).into_iter().filter_map(account_of);
+    accounts.map(str::to_owned).collect()
+}
+
+/// ARNs of things that are in the account that an output is of.
+pub(super) fn arns(outputs: &[Output]) -> Vec<&str> {
     let mut arns: Vec<&Option<String>> = Vec::new();
     for output in outputs {
         let users = [&output.user_detail_list, &output.users].into_iter().flatten().flatten();
@@ -85,17 +107,26 @@ pub(super) fn accounts(outputs: &[Output]) -> BTreeSet<String> {
         arns.extend(policies.map(|policy| &policy.arn));
         let providers = [&output.open_id_connect_provider_list, &output.saml_provider_list];
         arns.extend(providers.into_iter().flatten().flatten().map(|provider| &provider.arn));
+        let devices = output.virtual_mfa_devices.iter().flatten();
+        arns.extend(devices.map(|device| &device.id));
+        let services = output.services_last_accessed.iter().flatten();
+        arns.extend(services.map(|service| &service.last_authenticated_entity));
     }
-    let accounts = arns.into_iter().flatten().filter_map(|arn| account_of(arn));
-    accounts.map(str::to_owned).collect()
+    arns.into_iter().flatten().map(String::as_str).collect()
 }
 
-/// Every account that a credential report is of: one, as a rule.
-pub(super) fn accounts_of_report(csv: &[u8]) -> BTreeSet<String> {
+/// Accounts and partitions that a credential report is of: one of each, as a rule.
+pub(super) fn places_of_report(csv: &[u8]) -> BTreeSet<(String, String)> {
     let mut scratch = Facts::default();
     // What is wrong with it is said when it is taken in.
     let _ = report::take_in(&mut scratch, csv, None);
-    scratch.accounts.into_keys().collect()
+    let users = scratch.accounts.values().flat_map(|account| account.users.values());
+    users.filter_map(|user| place(user.user_arn.as_deref()?)).collect()
+}
+
+/// Account and partition of an ARN.
+pub(super) fn place(arn: &str) -> Option<(String, String)> {
+    Some((account_of(arn)?.to_owned(), arn.split(':').nth(1)?.to_owned()))
 }
 
 /// The same for a report as CSV and in base64.
@@ -105,18 +136,91 @@ fn fingerprint(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-struct File<'a> {
-    path: &'a Path,
+/// One of the outputs of a file.
+pub(super) struct File<'a> {
+    pub(super) path: &'a Path,
+    name: String,
     fingerprint: u64,
-    modified: Option<i64>,
-    home: Option<String>,
+    /// As of when it is.
+    pub(super) stamp: Stamp,
+    /// Why it cannot be of that time.
+    too_young: Option<Problem>,
+    pub(super) home: Option<String>,
+    partitions: &'a BTreeMap<String, String>,
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    fn of_output(
+        source: Source<'a>,
+        output: &Output,
+        home: Option<String>,
+    ) -> Result<Self, Problem> {
+        let said = output.job_completion_date.filter(|_| output.services_last_accessed.is_some());
+        Self::new(source, said, latest(output), home)
+    }
+
+    /// `said` is the time that its content gives for itself, `latest` the latest that it tells of.
+    fn new(
+        source: Source<'a>,
+        said: Option<i64>,
+        latest: Option<i64>,
+        home: Option<String>,
+    ) -> Result<Self, Problem> {
+        let Source { path, fingerprint, stamp, partitions } = source;
+        let said = said.map(|at| Stamp { at, from: TimeFrom::Content });
+        let given = stamp.filter(|stamp| stamp.from == TimeFrom::Given);
+        let mut stamp = said.or(stamp).ok_or(Problem::NoTime)?;
+        let name = path.display().to_string();
+        let problem = |tells: &str, latest: i64, at: i64| {
+            let (latest, at) = (words(latest), words(at));
+            Problem::Time(format!(
+                "it tells of {latest} in {name}, after {at}, {tells}; a clock is wrong, or --snapshot-time"
+            ))
+        };
+        let too_young = match (latest, given) {
+            (Some(latest), _) if latest > stamp.at + CLOCK_SKEW => {
+                let tells = match stamp.from {
+                    TimeFrom::Content => "the time that the file gives for itself",
+                    TimeFrom::File => "when the file was written",
+                    TimeFrom::Given | TimeFrom::Api => "the time that its snapshot would have",
+                };
+                Some(problem(tells, latest, stamp.at))
+            }
+            (_, Some(given)) if stamp.at > given.at + CLOCK_SKEW => {
+                Some(problem("the time that its snapshot would have", stamp.at, given.at))
+            }
+            _ => None,
+        };
+        stamp.at = stamp.at.max(latest.unwrap_or(stamp.at));
+        Ok(Self { path, name, fingerprint, stamp, too_young, home, partitions })
+    }
+
     /// The account of something that may have an ARN.
-    fn account(&self, arn: Option<&str>) -> Result<String, Problem> {
+    pub(super) fn account(&self, arn: Option<&str>) -> Result<String, Problem> {
         let named = arn.and_then(account_of).map(str::to_owned);
         named.or_else(|| self.home.clone()).ok_or(Problem::WhichAccount)
+    }
+
+    /// The same, to put something of this file into it.
+    pub(super) fn of<'f>(
+        &self,
+        facts: &'f mut Facts,
+        arn: Option<&str>,
+    ) -> Result<&'f mut AccountFacts, Problem> {
+        Ok(self.enter(facts.account(&self.account(arn)?)))
+    }
+
+    fn enter<'f>(&self, account: &'f mut AccountFacts) -> &'f mut AccountFacts {
+        account.add_stamp(&self.name, self.stamp);
+        if let Some(problem) = &self.too_young {
+            account.refuse(problem.clone());
+        }
+        account
+    }
+
+    /// The partition of an account, by its own ARNs.
+    pub(super) fn partition(&self, account: &str) -> &str {
+        self.partitions.get(account).map_or("aws", String::as_str)
     }
 
     fn output(&self, facts: &mut Facts, mut output: Output) -> Result<(), Problem> {
@@ -124,57 +228,53 @@ impl File<'_> {
         self.page(facts, &output);
         self.ends(facts, &output);
         self.principals(facts, &mut output)?;
+        let stamp = Some(self.stamp);
         for policy in output.policies.take().into_iter().flatten() {
             if policy.kind.is_some() {
-                facts.shared_parts.insert(Part::OrganizationPolicies);
+                facts.shared_parts.tell(Part::OrganizationPolicies, stamp);
                 facts.add_organization_policy(policy, None, None);
             } else if policy.arn.is_some() {
-                facts.account(&self.account(policy.arn.as_deref())?).add_policy(policy);
+                // AWS's own policies are in no account.
+                self.of(facts, policy.arn.as_deref())?.add_policy(policy);
             }
         }
+        let cut_off = output.is_cut_off();
         if let Some(keys) = output.access_key_metadata.take() {
-            // An empty list says that a user has no keys.
-            let account = facts.account(&self.account(None)?);
-            account.parts.insert(Part::AccessKeys);
-            for key in keys {
-                if account.differs(&key) && account.twice.is_none() {
-                    let file = self.path.display().to_string();
-                    let id = key.access_key_id.clone().unwrap_or_default();
-                    account.twice = Some(Problem::KeyTwice { id, file });
-                }
-                account.add_key(key);
-            }
+            self.access_keys(facts, keys, cut_off)?;
         }
         if output.access_key_last_used.is_some() || output.access_key_id.is_some() {
             self.key(facts, &mut output)?;
         }
+        self.credentials(facts, &mut output)?;
+        self.accessed(facts, &mut output)?;
+        self.summary(facts, &mut output)?;
+        let is_tags = output.is_tags() && output.role.is_none();
         self.providers(facts, &mut output)?;
+        if is_tags {
+            self.tags_of_user(facts, &mut output)?;
+        }
         self.trails(facts, &mut output);
-        Self::organization(facts, output.accounts, output.organization, output.policy);
-        Self::identity_center(
-            facts,
-            output.account_assignments,
-            output.permission_set,
-            output.instances,
-        );
+        self.organization(facts, &mut output);
+        self.identity_center(facts, &mut output);
         Ok(())
     }
 
     /// Users, groups and roles, and the people of an identity store.
     fn principals(&self, facts: &mut Facts, output: &mut Output) -> Result<(), Problem> {
+        let stamp = Some(self.stamp);
         for user in output.user_detail_list.take().into_iter().flatten() {
-            facts.account(&self.account(user.arn.as_deref())?).add_user_output(user);
+            self.of(facts, user.arn.as_deref())?.add_user_output(user);
         }
         let all_users = output.users.is_some();
         for user in output.users.take().into_iter().flatten().chain(output.user.take()) {
             // Users of an identity store have no ARN.
             if user.identity_store_id.is_some() || user.arn.is_none() {
-                facts.shared_parts.insert(Part::IdentityStore);
+                facts.shared_parts.tell(Part::IdentityStore, stamp);
                 facts.add_person(user);
             } else {
-                let account = facts.account(&self.account(user.arn.as_deref())?);
+                let account = self.of(facts, user.arn.as_deref())?;
                 if all_users {
-                    account.parts.insert(Part::Users);
+                    account.parts.tell(Part::Users, stamp);
                 }
                 account.add_user_output(user);
             }
@@ -186,34 +286,36 @@ impl File<'_> {
                 facts.add_group_of_people(group);
                 continue;
             }
-            let account = facts.account(&self.account(group.arn.as_deref())?);
-            account.parts.insert(Part::Groups);
+            let account = self.of(facts, group.arn.as_deref())?;
+            account.parts.tell(Part::Groups, stamp);
             account.add_group(group);
         }
         for role in output.role_detail_list.take().into_iter().flatten() {
-            facts.account(&self.account(role.arn.as_deref())?).add_role(role, true);
+            self.of(facts, role.arn.as_deref())?.add_role(role, true, stamp);
         }
         let all_roles = [Part::Roles, Part::RoleDetails, Part::TrustStatements];
         for role in output.roles.take().into_iter().flatten() {
-            let account = facts.account(&self.account(role.arn.as_deref())?);
-            account.parts.extend(all_roles);
-            account.add_role(role, false);
+            let account = self.of(facts, role.arn.as_deref())?;
+            all_roles.iter().for_each(|part| account.parts.tell(*part, stamp));
+            account.add_role(role, false, stamp);
         }
         // One by itself says nothing of the others.
         if let Some(role) = output.role.take() {
-            facts.account(&self.account(role.arn.as_deref())?).add_role(role, false);
+            self.of(facts, role.arn.as_deref())?.add_role(role, false, stamp);
         }
         Ok(())
     }
 
     /// One key: its last use, or what is an element of list-access-keys by itself.
     fn key(&self, facts: &mut Facts, output: &mut Output) -> Result<(), Problem> {
-        let account = self.account(None)?;
+        let account = self.of(facts, None)?;
         let id = output.access_key_id.take().or_else(|| self.key_of_name());
         let id = id.ok_or(Problem::WhichKey)?;
         let user_name = output.user_name.take();
         if output.status.is_some() || output.create_date.is_some() {
-            facts.account(&account).add_key(AccessKey {
+            let user = user_name.as_deref().unwrap_or_default();
+            account.listed(Part::AccessKeys).add(user, self.stamp);
+            account.add_key(AccessKey {
                 user_name: user_name.clone(),
                 access_key_id: Some(id.clone()),
                 status: output.status.take(),
@@ -229,8 +331,8 @@ impl File<'_> {
             })
         });
         if let Some(used) = used {
-            facts.account(&account).add_written(self.modified);
-            facts.account(&account).add_last_used(id, user_name, used);
+            account.parts.tell(Part::AccessKeyLastUsed, Some(self.stamp));
+            account.add_last_used(id, user_name, used);
         }
         Ok(())
     }
@@ -241,7 +343,8 @@ impl File<'_> {
             // What get-open-id-connect-provider prints has no ARN.
             let account = self.account(None)?;
             let host = url.trim_start_matches("https://");
-            let arn = format!("arn:aws:iam::{account}:oidc-provider/{host}");
+            let partition = self.partition(&account);
+            let arn = format!("arn:{partition}:iam::{account}:oidc-provider/{host}");
             let provider = Provider {
                 url: Some(host.to_owned()),
                 client_id_list: output.client_id_list.take(),
@@ -250,63 +353,24 @@ impl File<'_> {
                 tags: output.tags.take(),
                 ..Provider::default()
             };
-            facts.account(&account).add_provider(&arn, provider);
+            let account = self.of(facts, None)?;
+            account.parts.note(Part::IdentityProviders, Some(self.stamp));
+            account.add_provider(&arn, provider);
         }
-        if let Some(home) = &self.home {
-            let account = facts.account(home);
-            account.oidc_listed |= output.open_id_connect_provider_list.is_some();
-            account.saml_listed |= output.saml_provider_list.is_some();
+        let (oidc, saml) =
+            (output.open_id_connect_provider_list.is_some(), output.saml_provider_list.is_some());
+        if self.home.is_some() && (oidc || saml) {
+            let account = self.of(facts, None)?;
+            account.oidc_listed |= oidc;
+            account.saml_listed |= saml;
+            account.parts.note(Part::IdentityProviders, Some(self.stamp));
         }
         let lists = [output.open_id_connect_provider_list.take(), output.saml_provider_list.take()];
         for provider in lists.into_iter().flatten().flatten() {
             let Some(arn) = provider.arn.clone() else { continue };
-            facts.account(&self.account(Some(&arn))?).add_provider(&arn, provider);
+            self.of(facts, Some(&arn))?.add_provider(&arn, provider);
         }
         Ok(())
-    }
-
-    /// Trails, what they record, and whether they are switched on.
-    fn trails(&self, facts: &mut Facts, output: &mut Output) {
-        for trail in output.trails.take().into_iter().flatten().chain(output.trail.take()) {
-            facts.trails.describe(trail);
-        }
-        if let Some(trails) = output.trail_list.take() {
-            // An organisation's trail has the ARN of the account that made it, whoever sees it.
-            let own = trails.iter().filter(|trail| trail.is_organization_trail != Some(true));
-            let mut own = own.chain(&trails).filter_map(|trail| trail.trail_arn.as_deref());
-            let own = own.find_map(account_of).map(str::to_owned);
-            match self.home.clone().or(own) {
-                Some(account) => facts.trails.see(&account, &trails),
-                None => trails.into_iter().for_each(|trail| facts.trails.describe(trail)),
-            }
-        }
-        let arn = output.trail_arn.take();
-        if let Some(arn) = arn.as_ref().filter(|_| {
-            output.event_selectors.is_array() || output.advanced_event_selectors.is_array()
-        }) {
-            let selectors = serde_json::json!({
-                "EventSelectors": output.event_selectors.take(),
-                "AdvancedEventSelectors": output.advanced_event_selectors.take(),
-            });
-            facts.trails.select(arn, selectors);
-        }
-        match (output.is_logging, arn) {
-            (Some(logging), Some(arn)) => facts.trails.switch(&arn, logging),
-            (Some(logging), None) => {
-                let input = self.path.display().to_string();
-                let (home, named) = (self.home.clone(), self.trail_of_name());
-                facts.trails.switch_nameless(input, home, named, logging);
-            }
-            (None, _) => {}
-        }
-    }
-
-    /// `get-trail-status.TRAIL.json`: the output does not name its trail.
-    fn trail_of_name(&self) -> Option<String> {
-        let name = self.path.file_stem()?.to_str()?;
-        let rest = name.split_once("get-trail-status")?.1;
-        let rest = rest.trim_start_matches(['.', '-', '_', ' ']);
-        (!rest.is_empty()).then(|| rest.to_owned())
     }
 
     /// What a page of get-account-authorization-details shows to have been read, though it may hold
@@ -320,15 +384,16 @@ impl File<'_> {
         if lists.iter().all(|(there, _)| !there) {
             return Ok(());
         }
-        let account = facts.account(&self.account(None)?);
-        account.parts.extend(lists.iter().filter(|(there, _)| *there).map(|(_, part)| *part));
-        account.parts.insert(Part::Attachments);
+        let parts = lists.into_iter().filter(|(there, _)| *there).map(|(_, part)| part);
+        let mut parts: Vec<Part> = parts.chain([Part::Attachments]).collect();
         if output.role_detail_list.is_some() {
-            account.parts.extend([Part::RoleLastUsed, Part::TrustStatements]);
+            parts.extend([Part::RoleLastUsed, Part::TrustStatements]);
         }
         if output.policies.is_some() {
-            account.parts.insert(Part::Policies);
+            parts.push(Part::Policies);
         }
+        let account = self.of(facts, None)?;
+        parts.into_iter().for_each(|part| account.parts.tell(part, Some(self.stamp)));
         Ok(())
     }
 
@@ -342,61 +407,6 @@ impl File<'_> {
         };
         let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
         words.find(is_key).map(str::to_owned)
-    }
-
-    fn organization(
-        facts: &mut Facts,
-        accounts: Option<Vec<crate::output::Account>>,
-        organization: Option<crate::output::Organization>,
-        policy: Option<crate::output::OrganizationPolicy>,
-    ) {
-        if accounts.is_some() {
-            facts.shared_parts.insert(Part::Accounts);
-        }
-        for account in accounts.into_iter().flatten() {
-            facts.add_organization_account(account);
-        }
-        if let Some(organization) = organization {
-            facts.organization.id = organization.id.or(facts.organization.id.take());
-            let management = organization.master_account_id;
-            facts.organization.management_account =
-                management.or(facts.organization.management_account.take());
-        }
-        if let Some(policy) = policy
-            && let Some(summary) = policy.policy_summary
-        {
-            facts.shared_parts.insert(Part::OrganizationPolicies);
-            facts.add_organization_policy(summary, Some(&policy.content), policy.targets);
-        }
-    }
-
-    fn identity_center(
-        facts: &mut Facts,
-        assignments: Option<Vec<crate::output::Assignment>>,
-        set: Option<crate::output::PermissionSet>,
-        instances: Option<Vec<crate::output::Instance>>,
-    ) {
-        for assignment in assignments.into_iter().flatten() {
-            let Some(account) = assignment.account_id.filter(|id| is_account(id)) else { continue };
-            let account = facts.account(&account);
-            account.parts.insert(Part::IdentityCenter);
-            account.assignments.push(AssignmentRow {
-                permission_set_arn: assignment.permission_set_arn,
-                principal_type: assignment.principal_type,
-                principal_id: assignment.principal_id,
-                ..AssignmentRow::default()
-            });
-        }
-        if let Some(set) = set
-            && let (Some(arn), Some(name)) = (set.permission_set_arn, set.name)
-        {
-            facts.permission_sets.insert(arn, name);
-        }
-        for instance in instances.into_iter().flatten() {
-            if let (Some(arn), Some(store)) = (instance.instance_arn, instance.identity_store_id) {
-                facts.instances.insert(arn, store);
-            }
-        }
     }
 
     /// Keeps which file has the end of a list. With `--filter` the lists of others are empty.
@@ -415,9 +425,9 @@ impl File<'_> {
             (has(output.roles.as_ref()), "list-roles", "roles"),
             (users.is_some(), "list-users", "users"),
         ];
-        let file = self.path.display().to_string();
+        let file = &self.name;
         for (_, list, of) in lists.into_iter().filter(|(there, ..)| *there) {
-            facts.account(home).add_end(list, of, &file, self.fingerprint);
+            facts.account(home).add_end(list, of, file, self.fingerprint);
         }
     }
 

@@ -7,10 +7,11 @@ use rolecall_lake::Inventory;
 use rolecall_lake::inventory::{AccessKeyRow, RoleRow};
 
 use super::*;
-use crate::assemble::{Assembled, snapshots};
+use crate::assemble::{Assembled, Origin, snapshots};
 
 /// 2026-01-05T08:00:00Z.
 const NOW: i64 = 1_767_600_000_000_000;
+const DAY: i64 = 86_400_000_000;
 const PRODUCTION: &str = "111122223333";
 const SANDBOX: &str = "444455556666";
 
@@ -19,9 +20,13 @@ fn fixtures() -> PathBuf {
 }
 
 fn of(folder: &Path) -> (Assembled, Vec<String>) {
-    let read = read_folder(folder);
+    given(folder, Some(NOW))
+}
+
+fn given(folder: &Path, at: Option<i64>) -> (Assembled, Vec<String>) {
+    let read = read_folder(folder, at);
     let rejected = read.rejected.iter().map(ToString::to_string).collect();
-    (snapshots(read.facts, "files", NOW), rejected)
+    (snapshots(read.facts, Origin::Files), rejected)
 }
 
 fn one<'a>(done: &'a Assembled, account: &str) -> &'a Inventory {
@@ -37,6 +42,13 @@ fn folder_of(files: &[(&str, &str)]) -> tempfile::TempDir {
         std::fs::write(path, text).unwrap();
     }
     folder
+}
+
+/// Sets when a file was written.
+fn write_at(folder: &tempfile::TempDir, name: &str, micros: i64) {
+    let time = std::time::UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs());
+    let file = std::fs::File::options().write(true).open(folder.path().join(name)).unwrap();
+    file.set_modified(time).unwrap();
 }
 
 fn fixture(name: &str) -> String {
@@ -89,6 +101,11 @@ fn the_fixtures_make_a_snapshot_per_account() {
     assert_eq!(
         production.snapshot.missing,
         [
+            "service_specific_credentials: they are in no column of the credential report: give \
+             list-service-specific-credentials of every user, or with --all-users",
+            "ssh_public_keys: give list-ssh-public-keys of every user",
+            "signing_certificates: give list-signing-certificates of every user",
+            "mfa_devices: give list-mfa-devices of every user",
             "trails: give describe-trails, and get-event-selectors and get-trail-status of every trail",
             "access_key_last_used: not known of 1 of 5 keys",
         ]
@@ -413,19 +430,19 @@ fn keys_without_an_account_are_placed_by_their_folder_or_not_at_all() {
 #[test]
 fn a_missing_page_and_data_of_the_future_are_said() {
     let folder = folder_of(&[("page.json", &fixture("111122223333/authorization-page-1.json"))]);
-    let read = read_folder(folder.path());
-    let done = snapshots(read.facts, "files", NOW);
+    let (done, _) = of(folder.path());
     let missing = one(&done, PRODUCTION).snapshot.missing.join("\n");
     let words = "roles: more pages of get-account-authorization-details follow than were read";
     assert!(missing.contains(words), "{missing}");
     assert!(missing.contains("access_keys: neither get-account-authorization-details nor"));
     assert_eq!(one(&done, PRODUCTION).snapshot.parts, [""; 0], "half a list is no list");
     assert_eq!(one(&done, PRODUCTION).users.len(), 3);
-    let done = snapshots(read_folder(folder.path()).facts, "files", NOW - 86_400_000_000);
+    let (done, _) = given(folder.path(), Some(NOW - DAY));
     assert!(done.inventories.is_empty());
     let words = done.rejected[0].to_string();
     assert!(
-        words.contains("it tells of 2026-01-04 22:10:00Z, after 2026-01-04 08:00:00Z"),
+        words.contains("it tells of 2026-01-04 22:10:00Z in ")
+            && words.contains("page.json, after 2026-01-04 08:00:00Z, the time that its snapshot"),
         "{words}"
     );
 }
@@ -549,7 +566,7 @@ fn what_powershell_wrote_is_read() {
 fn a_clock_that_is_a_little_behind_does_no_harm() {
     let folder = folder_of(&[("page.json", &fixture("111122223333/authorization-page-1.json"))]);
     let used = crate::time::parse("2026-01-04T22:10:00Z").unwrap();
-    let done = snapshots(read_folder(folder.path()).facts, "files", used - 3_000_000);
+    let (done, _) = given(folder.path(), Some(used - 3_000_000));
     assert_eq!(one(&done, PRODUCTION).snapshot.snapshot_time, used);
 }
 
@@ -568,14 +585,13 @@ fn regression_last_uses_are_as_old_as_the_file_that_tells_them() {
     let used = "{\"UserName\": \"lab\", \"AccessKeyLastUsed\": {\"ServiceName\": \"N/A\"}}";
     let name = "get-access-key-last-used.AKIALAB0000000000001.json";
     let folder = folder_of(&[("details.json", &details), (name, used)]);
-    let written = NOW - 109 * 86_400_000_000;
-    let time = std::time::UNIX_EPOCH + Duration::from_micros(written.unsigned_abs());
-    let file = std::fs::File::options().write(true).open(folder.path().join(name)).unwrap();
-    file.set_modified(time).unwrap();
-    let told =
-        |facts: Facts| one(&snapshots(facts, "files", NOW), SANDBOX).snapshot.last_used_as_of;
-    assert_eq!(told(read_folder(folder.path()).facts), Some(written));
-    let mut facts = read_folder(folder.path()).facts;
-    facts.forget_when_written();
-    assert_eq!(told(facts), Some(NOW));
+    let written = NOW - 109 * DAY;
+    write_at(&folder, name, written);
+    write_at(&folder, "details.json", NOW);
+    let told = |at: Option<i64>| one(&given(folder.path(), at).0, SANDBOX).snapshot.last_used_as_of;
+    assert_eq!(told(None), Some(written));
+    assert_eq!(told(Some(NOW)), Some(NOW));
 }
+
+mod ages;
+mod credentials;

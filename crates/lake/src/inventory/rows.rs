@@ -183,7 +183,7 @@ row! {
         mfa_active: Option<bool>,
         /// Number of active signing certificates.
         signing_certificates: Option<i64>,
-        /// Credentials for one service alone.
+        /// Ids of credentials for one service alone.
         service_specific_credentials: Vec<String>,
         /// Groups that it is in.
         groups: Vec<String>,
@@ -191,6 +191,8 @@ row! {
         permissions_boundary: Option<String>,
         /// Tags.
         tags: BTreeMap<String, String>,
+        /// When IAM last saw a call of it to any service, in microseconds.
+        last_used: Option<i64>,
     }
 }
 

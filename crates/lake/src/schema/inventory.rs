@@ -43,9 +43,10 @@ table!(
         some(
             "parts",
             TextList,
-            "What was read: users, credential_report, access_keys, access_key_last_used, groups, roles, \
-             role_details, role_last_used, policies, attachments, trust_statements, identity_providers, \
-             identity_center, organization_policies, trails, identity_store, accounts",
+            "What was read: users, credential_report, access_keys, access_key_last_used, \
+             service_specific_credentials, ssh_public_keys, signing_certificates, mfa_devices, groups, roles, \
+             role_details, role_last_used, service_last_accessed, policies, attachments, trust_statements, \
+             identity_providers, identity_center, organization_policies, trails, identity_store, accounts",
         ),
         some("missing", TextList, "What was not read, and why, each in words: part: reason"),
         some("last_used_as_of", Time, "When IAM's own last-used was read; null where it was not"),
@@ -107,11 +108,16 @@ table!(
         some(
             "service_specific_credentials",
             TextList,
-            "Credentials for one service alone, in the words of the credential report",
+            "Ids of its credentials for one service alone; null where it has none, or none were read (iam_parts)",
         ),
         some("groups", TextList, "Groups that it is in"),
         some("permissions_boundary", Text, "ARN of the policy that bounds it"),
         some("tags", TextMap, "Tags of the user"),
+        some(
+            "last_used",
+            Time,
+            "When IAM last saw a call of it to any service (get-service-last-accessed-details), if that was read",
+        ),
     ]
 );
 
@@ -323,7 +329,11 @@ table!(
         some("name", Text, "Name of the account, or of its owner"),
         always("kind", Text, "organization or vendor"),
         some("email", Text, "Address of the account's root user"),
-        some("status", Text, "State in the organisation, such as ACTIVE"),
+        some(
+            "status",
+            Text,
+            "State in the organisation, such as ACTIVE, SUSPENDED, PENDING_CLOSURE"
+        ),
         some("source", Text, "Where the name was found"),
     ]
 );

@@ -14,8 +14,9 @@ type File = (String, String);
 
 impl Inventory {
     /// All files, by path: for each member account `get-account-authorization-details.json`,
-    /// `list-roles.json`, `list-access-keys.json`, `get-access-key-last-used.json` and
-    /// `credential-report.csv`; for the organisation `list-accounts.json`.
+    /// `list-roles.json`, `list-access-keys.json`, `get-access-key-last-used.json`,
+    /// `list-service-specific-credentials-all-users.json`, lists of SSH keys, certificates and MFA devices
+    /// of each user, and `credential-report.csv`; for the organisation `list-accounts.json`.
     pub fn files(&self) -> Vec<(String, String)> {
         let mut files = vec![self.organization_accounts()];
         for account in self.accounts.iter().filter(|account| account.member) {
@@ -73,13 +74,28 @@ impl Inventory {
         let keys: Vec<(&User, Vec<&AccessKey>)> =
             users.iter().map(|user| (*user, self.keys_of(user))).collect();
         let file = |name: &str, content: String| (format!("{account}/{name}"), content);
-        vec![
+        let none = |list: &str| Obj::new().raw(list, "[]").end();
+        let mut files = vec![
             file("get-account-authorization-details.json", details(&users, &roles)),
             file("list-roles.json", role_list(&roles)),
             file("list-access-keys.json", key_list(&keys)),
             file("get-access-key-last-used.json", last_used_list(&keys)),
             file("credential-report.csv", credential_report(account, &keys)),
-        ]
+            file(
+                "list-service-specific-credentials-all-users.json",
+                none("ServiceSpecificCredentials"),
+            ),
+        ];
+        for user in users {
+            let name = &user.name;
+            let devices = mfa_devices(account, user);
+            files.extend([
+                file(&format!("list-ssh-public-keys-{name}.json"), none("SSHPublicKeys")),
+                file(&format!("list-signing-certificates-{name}.json"), none("Certificates")),
+                file(&format!("list-mfa-devices-{name}.json"), devices),
+            ]);
+        }
+        files
     }
 
     /// Keys that IAM lists, the older first.
@@ -190,6 +206,18 @@ fn last_used_list(users: &[(&User, Vec<&AccessKey>)]) -> String {
         })
     });
     array(&keys.collect::<Vec<_>>())
+}
+
+/// Whoever signs in has a device.
+fn mfa_devices(account: &str, user: &User) -> String {
+    let device = user.console.then(|| {
+        Obj::new()
+            .str("UserName", &user.name)
+            .str("SerialNumber", &format!("arn:aws:iam::{account}:mfa/{}", user.name))
+            .str("EnableDate", &iso(user.created))
+            .end()
+    });
+    Obj::new().raw("MFADevices", &array(&device.into_iter().collect::<Vec<_>>())).end()
 }
 
 const REPORT_HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last_used,\

@@ -5,9 +5,13 @@ use std::io::Write;
 
 use rolecall_ingest::doctor::Sight;
 use rolecall_lake::Inventory;
+use rolecall_lake::inventory::{PartRow, TimeFrom};
 
 use crate::clock;
 use crate::term::{self, Screen};
+
+/// Parts that were read within so many microseconds are of one reading.
+const ALIKE: i64 = 3_600_000_000;
 
 /// Writes the accounts, and then what their trails record.
 pub(super) fn write(
@@ -58,17 +62,16 @@ fn account(
 ) -> std::io::Result<()> {
     let snapshot = &inventory.snapshot;
     let name = snapshot.account_name.as_deref().unwrap_or_default();
-    // To the second: nobody asks for more.
-    let at = snapshot.snapshot_time.div_euclid(1_000_000) * 1_000_000;
     writeln!(
         out,
         "{}{}{} as of {}",
         snapshot.account_id,
         if name.is_empty() { "" } else { " " },
         term::visible(name),
-        clock::format_time(at),
+        to_the_second(snapshot.snapshot_time),
     )?;
     writeln!(out, "  {}", counts(inventory))?;
+    write!(out, "{}", ages(screen, &inventory.part_times))?;
     let rest = |all: &[String], shared: &[&String]| -> Vec<String> {
         let shared: BTreeSet<&str> = shared.iter().map(|line| line.as_str()).collect();
         all.iter().filter(|line| !shared.contains(line.as_str())).cloned().collect()
@@ -79,10 +82,51 @@ fn account(
     write!(out, "{}", lines(screen, label, &own, &lacks))
 }
 
+/// As of when each part tells, where they differ or where a file's own date is all that says so.
+fn ages(screen: Screen, parts: &[PartRow]) -> String {
+    let mut parts: Vec<&PartRow> = parts.iter().collect();
+    parts.sort_by_key(|part| (std::cmp::Reverse(part.read_at), part.time_from));
+    let alike = |one: &PartRow, other: &PartRow| {
+        one.time_from == other.time_from && one.read_at - other.read_at < ALIKE
+    };
+    let mut groups: Vec<Vec<&PartRow>> = Vec::new();
+    for part in parts {
+        match groups.iter_mut().find(|group| alike(group[0], part)) {
+            Some(group) => group.push(part),
+            None => groups.push(vec![part]),
+        }
+    }
+    let times = || groups.iter().flatten().map(|part| part.read_at);
+    let apart = times().max().unwrap_or(0) - times().min().unwrap_or(0) >= ALIKE;
+    let by_file = |group: &[&PartRow]| group.iter().any(|part| part.time_from == TimeFrom::File);
+    let lines = groups.iter().filter(|group| apart || by_file(group));
+    let lines: Vec<String> = lines.map(|group| age(group, groups.len() > 1)).collect();
+    term::labelled(&screen, 2, lines.iter().map(|line| ("as of", line.as_str())))
+}
+
+fn age(group: &[&PartRow], named: bool) -> String {
+    let oldest = group.iter().map(|part| part.read_at).min().unwrap_or(0);
+    let mut words = to_the_second(oldest);
+    if group.iter().any(|part| part.time_from == TimeFrom::File) {
+        words.push_str(" by the file's modification time");
+    }
+    if named {
+        let names = group.iter().map(|part| part.part.as_str()).collect::<Vec<_>>().join(", ");
+        words.push_str(&format!(": {names}"));
+    }
+    words
+}
+
+/// Nobody asks for more.
+fn to_the_second(micros: i64) -> String {
+    clock::format_time(micros.div_euclid(1_000_000) * 1_000_000)
+}
+
 fn counts(inventory: &Inventory) -> String {
     let counts = [
         (inventory.users.len(), "user"),
         (inventory.access_keys.len(), "access key"),
+        (inventory.credentials.len(), "other credential"),
         (inventory.groups.len(), "group"),
         (inventory.roles.len(), "role"),
         (inventory.trust_statements.len(), "trust statement"),

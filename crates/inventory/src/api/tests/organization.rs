@@ -142,7 +142,7 @@ async fn identity_center_and_policies_are_read_page_by_page_though_each_is_throt
     let (answer, active) = read(organisation).await;
     assert_eq!(active, [ACCOUNT], "a suspended account is named, and not read");
     assert_eq!(answer.rejected, []);
-    let done = snapshots(answer.facts, "api", NOW);
+    let done = snapshots(answer.facts, Origin::Api(NOW));
     let one = &done.inventories[0];
     let known: Vec<_> = one
         .known_accounts
@@ -209,7 +209,7 @@ async fn what_is_denied_of_an_organisation_is_named_and_does_not_count() {
         words,
         ["organization_policies: organizations:ListTargetsForPolicy: AccessDeniedException: no"]
     );
-    let done = snapshots(answer.facts, "api", NOW);
+    let done = snapshots(answer.facts, Origin::Api(NOW));
     let one = &done.inventories[0];
     assert_eq!(one.identity_store_users.len(), 2, "what was got is kept");
     let missing = one.snapshot.missing.join("\n");
@@ -266,13 +266,13 @@ async fn what_a_member_may_not_ask_of_a_trail_its_owner_may() {
         "account {OTHER}: trails: cloudtrail:GetEventSelectors {TRAIL}: AccessDeniedException: no"
     );
     assert_eq!(rejected, [words]);
-    assert_eq!(snapshots(alone, "api", NOW).trails, []);
+    assert_eq!(snapshots(alone, Origin::Api(NOW)).trails, []);
 
     let mut both = Answer::default();
     both.take_in(member);
     both.take_in(owner);
     assert_eq!(both.facts.settle_trails(), []);
-    let done = snapshots(both.facts, "api", NOW);
+    let done = snapshots(both.facts, Origin::Api(NOW));
     let [trail] = done.trails.as_slice() else { panic!("{:?}", done.trails) };
     assert_eq!((trail.trail_arn.as_str(), trail.prefix.as_deref()), (TRAIL, Some("x")));
     assert_eq!(trail.selectors["EventSelectors"][0]["DataResources"][0]["Type"], "AWS::S3::Object");
