@@ -31,6 +31,7 @@ pub use functions::networks::Networks;
 pub use functions::{FUNCTIONS, FunctionDoc};
 pub use owners::NamedOwner;
 pub use params::{Param, ParamKind, Window, parse_time};
+pub use parts::with_parts;
 pub use reports::{Report, ReportColumn, Reports};
 pub use session::{Rows, Session, SessionOptions, Values};
 pub use who::{ChainStep, Fact, NextCommand, ThingKind, WhoAnswer, WhoTable, who};
