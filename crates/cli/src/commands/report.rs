@@ -4,6 +4,7 @@
 //! name. `plan` checks what was asked for, `annotate` adds to rows and tallies them, `summary` says what it
 //! came to.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -59,7 +60,8 @@ pub(crate) async fn run(context: &Context, args: &args::Report) -> anyhow::Resul
     let plan = Plan::new(context, args, &reports)?;
     let session = context.session_with(plan.networks.clone(), plan.owners.clone()).await?;
     let unseen = unseen(&session).await?;
-    Run { context, plan: &plan, session, unseen }.all().await
+    let ignored = coverage::ignored(&session, &plan.ignored).await?;
+    Run { context, plan: &plan, session, unseen, ignored }.all().await
 }
 
 /// One pass over the reports that were asked for.
@@ -69,6 +71,8 @@ struct Run<'a> {
     session: Session,
     /// What the trails do not record.
     unseen: Vec<String>,
+    /// Accounts that are not asked for.
+    ignored: BTreeSet<String>,
 }
 
 impl Run<'_> {
@@ -89,6 +93,7 @@ impl Run<'_> {
             all: plan.all,
             fails: plan.fails,
             require_coverage: plan.require_coverage,
+            require_verified: plan.require_verified,
             exceptions: plan.exceptions.as_ref(),
             as_of: plan.jobs.first().map_or(plan.now, |job| job.window.as_of),
         };
@@ -106,11 +111,10 @@ impl Run<'_> {
         let plan = self.plan;
         let format = self.context.format();
         let mut held = None;
-        if job.report.judged_by_coverage
-            && (plan.output.is_some() || plan.require_coverage.is_some())
-        {
+        let is_asked = plan.require_coverage.is_some() || plan.require_verified.is_some();
+        if job.report.judged_by_coverage && (plan.output.is_some() || is_asked) {
             let account = job.account.as_deref();
-            held = Some(coverage::held(&self.session, job.window, account).await?);
+            held = Some(coverage::held(&self.session, job.window, account, &self.ignored).await?);
         }
         let mut notes = Vec::new();
         let since = self.earlier(job, &mut notes).await?;
