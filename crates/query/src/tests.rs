@@ -6,6 +6,7 @@ mod lake;
 mod overviews;
 mod regressions;
 mod reporting;
+mod trails;
 mod using;
 mod verdicts;
 mod whoing;

@@ -312,7 +312,7 @@ impl Meter {
         if let Some(more) = said.checked_sub(MAX_NOTICES)
             && more > 0
         {
-            tracing::warn!("and {}", term::count(more as u64, "more notice like these"));
+            tracing::warn!("and {} like these", term::count(more as u64, "more notice"));
         }
     }
 }

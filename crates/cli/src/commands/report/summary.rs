@@ -205,17 +205,19 @@ impl RunSummary<'_> {
                 Some((name, lowest)) => format!("{lowest:.3} (report {name})"),
                 None => "unknown, as no report could be run".to_owned(),
             };
-            let accounts = self.accounts(|held| held.below(required), "holds");
             lines.push(format!(
-                "--require-coverage {required}: coverage is {found}{accounts}; see `rolecall report coverage`"
+                "--require-coverage {required}: coverage is {found}; see `rolecall report coverage`"
             ));
+            let accounts = self.accounts(|held| held.below(required));
+            lines.extend(accounts.map(|accounts| format!("held too little of: {accounts}")));
         }
         if self.is_verified_low() {
             let required = self.require_verified.unwrap_or_default();
-            let accounts = self.accounts(|held| held.unverified(required), "has verified");
             lines.push(format!(
-                "--require-verified {required}: digests prove too little of the days held{accounts}; see `rolecall verify`"
+                "--require-verified {required}: digests prove too little of the days held; see `rolecall verify`"
             ));
+            let accounts = self.accounts(|held| held.unverified(required));
+            lines.extend(accounts.map(|accounts| format!("verified too little of: {accounts}")));
         }
         lines.extend(self.told_of_spared());
         if self.all {
@@ -227,35 +229,29 @@ impl RunSummary<'_> {
         }
     }
 
-    /// The accounts that hold too little in some window, each with its least share, in a phrase; nothing where there are
-    /// none.
-    fn accounts<'a>(&'a self, low: impl Fn(&'a Held) -> Vec<(&'a str, f64)>, verb: &str) -> String {
-        let mut least: BTreeMap<&str, f64> = BTreeMap::new();
-        let mut silent: BTreeMap<&str, &[String]> = BTreeMap::new();
-        for held in
-            self.done().filter(|(_, done)| done.judged).filter_map(|(_, done)| done.held.as_ref())
-        {
+    /// The accounts of which there is too little in some window, each with its least share and the regions that fell
+    /// silent; none where it is not for them.
+    fn accounts<'a>(&'a self, low: impl Fn(&'a Held) -> Vec<(&'a str, f64)>) -> Option<String> {
+        let judged = self.done().filter(|(_, done)| done.judged);
+        let mut least: BTreeMap<&str, (f64, &[String])> = BTreeMap::new();
+        for held in judged.filter_map(|(_, done)| done.held.as_ref()) {
             for (account, share) in low(held) {
-                let known = least.entry(account).or_insert(share);
-                *known = known.min(share);
+                let silent = held.silent.get(account).map(Vec::as_slice).unwrap_or_default();
+                let known = least.entry(account).or_insert((share, silent));
+                known.0 = known.0.min(share);
             }
-            silent.extend(
-                held.silent.iter().map(|(account, regions)| (account.as_str(), regions.as_slice())),
-            );
         }
-        let mut least: Vec<(&str, f64)> = least.into_iter().collect();
-        least.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(b.0)));
-        let more = least.len().saturating_sub(NAMED);
-        let each = least.iter().take(NAMED).map(|(account, share)| {
-            let regions =
-                silent.get(account).map(|regions| format!(", {} fell silent", regions.join(", ")));
-            format!("; account {account} {verb} {share:.3}{}", regions.unwrap_or_default())
+        let mut least: Vec<_> = least.into_iter().collect();
+        least.sort_by(|a, b| a.1.0.total_cmp(&b.1.0).then(a.0.cmp(b.0)));
+        let each = least.iter().take(NAMED).map(|(account, (share, silent))| match silent {
+            [] => format!("account {account} {share:.3}"),
+            silent => format!("account {account} {share:.3} ({} fell silent)", silent.join(", ")),
         });
-        let mut text: String = each.collect();
-        if more > 0 {
-            text.push_str(&format!(" and {more} more"));
+        let text = each.collect::<Vec<_>>().join(", ");
+        match least.len().saturating_sub(NAMED) {
+            0 => Some(text).filter(|text| !text.is_empty()),
+            more => Some(format!("{text} and {more} more")),
         }
-        text
     }
 
     /// Accounts that were not asked for, once, where somebody asked.
@@ -378,8 +374,8 @@ mod tests {
         let low = with(&[("1", 0.5), ("2", 0.0), ("3", 1.0)]);
         assert_eq!(low.exit().code(), 4);
         assert_eq!(
-            low.accounts(|held| held.unverified(0.9), "has verified"),
-            "; account 2 has verified 0.000; account 1 has verified 0.500, eu-west-1 fell silent"
+            low.accounts(|held| held.unverified(0.9)).as_deref(),
+            Some("account 2 0.000, account 1 0.500 (eu-west-1 fell silent)")
         );
         assert_eq!(with(&[]).exit().code(), 4);
     }
