@@ -1,6 +1,6 @@
 -- title: Which share of the window the logs of each account cover
 -- comment: held_days has one row per account, region and day before $to on which CloudTrail delivered a log file; held says that all of
---   them were read to the end, without a rejected record, and their rows are kept. held has one row per account with such a day.
+--   them were read to the end and their rows are kept. held has one row per account with such a day.
 --   A day of an account is held when log files of it were delivered, all of them are held, and no region was missing that should have
 --   been there. Regions differ in habit: one delivers every day, another on working days, a third once a month. Which days a region
 --   delivered on, out of those from its first to its last, says how likely a pause is: one that would come about less than once in a
@@ -146,6 +146,7 @@ held AS (
         arrow_cast(arrow_cast(held_from, 'Int32'), 'Date32') AS held_from,
         arrow_cast(arrow_cast(last_day, 'Int32'), 'Date32') AS last_day,
         days_held,
+        days_verified,
         window_days,
         -- Never rounded up to all of them.
         CASE

@@ -26,8 +26,8 @@
 --   expired: whether rows of that day may be gone because they were not to be kept longer (maintain --keep-days): the
 --     log files are known, what they held is not
 --   delivered: whether CloudTrail delivered a log file of that day; where it did not, nothing vouches for the day
---   held: whether CloudTrail delivered a log file of that day, and all of them were read to the end without a rejected record, and
---     their rows are kept
+--   held: whether CloudTrail delivered a log file of that day, and all of them were read to the end and their rows are kept; single
+--     records may have been rejected
 
 WITH others AS (
     SELECT *

@@ -62,12 +62,8 @@ impl std::fmt::Display for Other {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Kind(kind) => write!(f, "of {kind}"),
-            Self::Ending(ending) if ending.is_empty() => {
-                f.write_str("without an ending (log files end in .json.gz or .json)")
-            }
-            Self::Ending(ending) => {
-                write!(f, "ending in {ending} (log files end in .json.gz or .json)")
-            }
+            Self::Ending(ending) if ending.is_empty() => f.write_str("without an ending"),
+            Self::Ending(ending) => write!(f, "ending in {ending}"),
             Self::Folder => f.write_str("that only stand for a folder"),
             Self::OfALake => f.write_str("of a lake"),
             Self::Elsewhere => f.write_str(

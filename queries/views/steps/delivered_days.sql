@@ -21,7 +21,6 @@ SELECT
     array_agg(DISTINCT refusal) FILTER (WHERE refusal IS NOT NULL) AS refusals,
     coalesce(delivered_date < (SELECT expired_before FROM retention), false) AS expired,
     count(*) = sum(CASE WHEN status = 'complete' THEN 1 ELSE 0 END)
-        AND coalesce(sum(rejected), 0) = 0
         AND NOT coalesce(delivered_date < (SELECT expired_before FROM retention), false) AS held
 FROM known_files
 WHERE delivered

@@ -99,6 +99,8 @@ fn say_what_is_missing(seen: &Snapshot, passed_over: &[(Other, u64)]) {
     if !met.is_empty() {
         tracing::info!("passed over: {}", met.join(", "));
     }
+    let by_ending = passed_over.iter().any(|(other, _)| matches!(other, Other::Ending(_)));
+    let hint = if by_ending { "; log files end in .json.gz or .json" } else { "" };
     if seen.undelivered_files > 0 {
         let files = term::count(seen.undelivered_files, "file");
         tracing::warn!(
@@ -116,7 +118,7 @@ fn say_what_is_missing(seen: &Snapshot, passed_over: &[(Other, u64)]) {
         met.push(of_files(seen.rejected_files, &"that could not be read"));
     }
     let met = if met.is_empty() { "there is nothing there".to_owned() } else { met.join(", ") };
-    tracing::error!("no log file was taken: {met}");
+    tracing::error!("no log file was taken: {met}{hint}");
 }
 
 fn of_files(count: u64, what: &dyn std::fmt::Display) -> String {
