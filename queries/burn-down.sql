@@ -112,8 +112,7 @@ act_counts AS (
 held_days AS (
     SELECT account_id, day, date_trunc('week', arrow_cast(day, 'Timestamp(Microsecond, Some("UTC"))')) AS week, bool_and(held) AS held
     FROM coverage
-    WHERE account_id IS NOT NULL
-        AND day IS NOT NULL
+    WHERE delivered
         AND arrow_cast(day, 'Timestamp(Microsecond, Some("UTC"))') < least($to, $as_of)
         AND ($account IS NULL OR account_id = $account)
     GROUP BY account_id, day

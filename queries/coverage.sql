@@ -1,5 +1,6 @@
 -- title: Coverage
 -- question: What do these logs not know?
+-- with: held
 -- params:
 --   as_of: timestamp = now; the answer's "now"; to counts from it
 --   days: integer = null; only the last so many days before to
@@ -12,22 +13,26 @@
 --   aws_region: region
 --   day: day of delivery (UTC)
 --   state: HELD; PARTIAL (something was rejected, refused or not read to the end); EXPIRED (the log files were read, but
---     the rows of that day were not to be kept longer: maintain --keep-days); NO_EVIDENCE (no log file: the region may
---     have been quiet, or the files may be missing; only digest files can tell)
+--     the rows of that day were not to be kept longer: maintain --keep-days); NOT_DELIVERED (only files that CloudTrail did not
+--     deliver under its own name: dumps of chosen events, filtered downloads, renamed copies; their records count as uses, and
+--     nobody knows what they leave out); MISSING (no log file, though the region delivered on most days and rarely paused as long);
+--     NO_EVIDENCE (no log file: the region may have been quiet, or the files may be missing; only digest files can tell)
 --   files: log files read
+--   undelivered_files: those of them, and of the refused ones, that do not have the name that CloudTrail gives
 --   records: records in them, as delivered
 --   rejected: records that were rejected
---   refused_files: log files that could not be read at all
+--   refused_files: log files that were met and could not be read; read again, they are taken in
+--   refusals: why, each reason once, three of them at most
 --   pending_files: log files that were not read to the end
 --   late_files: log files with an event more than three hours older than the delivery
 --   max_delivery_lag_seconds: longest time from a file's earliest event to its delivery
 --   trail_prefixes: what stands before the account in the files' keys, one per trail
 --   several_trails: whether more than one trail delivered: counts of records are then of deliveries, not of events
---   note: what is suspicious about the account as a whole
--- findings: state in (PARTIAL, EXPIRED, NO_EVIDENCE)
+--   note: why nothing vouches for the day, and what is suspicious about the account as a whole
+-- findings: state in (PARTIAL, EXPIRED, NOT_DELIVERED, MISSING, NO_EVIDENCE)
 -- key: account_id, aws_region, day
 -- screen: account_id, aws_region, day, state, files, records, rejected, note
--- pitfall: A region without log files is not a gap: nothing may have happened there. And a trail that records only writes holds
+-- pitfall: A region without log files is no gap for sure: nothing may have happened there. And a trail that records only writes holds
 --   no AssumeRole at all, because AWS counts those as reads; its account then shows roles in use that nobody took.
 
 WITH cells AS (
@@ -49,8 +54,16 @@ days AS (
 ),
 grid AS (
     SELECT account_id, aws_region, day
-    FROM (SELECT DISTINCT account_id, aws_region FROM cells WHERE account_id IS NOT NULL AND aws_region IS NOT NULL) AS places
+    FROM (SELECT DISTINCT account_id, aws_region FROM cells WHERE delivered) AS places
     CROSS JOIN days
+),
+missing AS (
+    SELECT account_id, aws_region, arrow_cast(arrow_cast(day_number, 'Int32'), 'Date32') AS day
+    FROM (
+        SELECT account_id, aws_region, unnest(range(number + 1, missing_until)) AS day_number
+        FROM held_pauses
+        WHERE missing_until IS NOT NULL
+    ) AS each_day
 ),
 roles_used AS (
     SELECT DISTINCT account_id
@@ -87,26 +100,43 @@ filled AS (
 )
 SELECT
     filled.account_id,
-    aws_region,
-    day,
+    filled.aws_region,
+    filled.day,
     CASE
+        WHEN delivered IS NOT TRUE AND missing.day IS NOT NULL THEN 'MISSING'
         WHEN files IS NULL THEN 'NO_EVIDENCE'
+        WHEN NOT delivered THEN 'NOT_DELIVERED'
         WHEN expired THEN 'EXPIRED'
         WHEN rejected > 0 OR refused_files > 0 OR pending_files > 0 THEN 'PARTIAL'
         ELSE 'HELD'
     END AS state,
     coalesce(files, 0) AS files,
+    coalesce(undelivered_files, 0) AS undelivered_files,
     coalesce(records, 0) AS records,
     coalesce(rejected, 0) AS rejected,
     coalesce(refused_files, 0) AS refused_files,
+    array_to_string(refusals, '; ') AS refusals,
     coalesce(pending_files, 0) AS pending_files,
     coalesce(late_files, 0) AS late_files,
     max_delivery_lag_seconds,
     trail_prefixes,
     coalesce(several_trails, false) AS several_trails,
-    CASE WHEN blind.account_id IS NOT NULL
-        THEN 'roles are used but none is seen being taken: does the trail record writes only, or lack us-east-1?'
-    END AS note
+    nullif(
+        concat_ws(
+            '; ',
+            CASE WHEN NOT delivered
+                THEN 'chosen events or a renamed copy: only files under the name that CloudTrail gave them say that nothing is left out'
+            END,
+            CASE WHEN blind.account_id IS NOT NULL
+                THEN 'roles are used but none is seen being taken: does the trail record writes only, or lack us-east-1?'
+            END
+        ),
+        ''
+    ) AS note
 FROM filled
 LEFT JOIN blind ON filled.account_id = blind.account_id
-ORDER BY account_id, aws_region, day
+LEFT JOIN missing
+    ON filled.account_id = missing.account_id
+    AND filled.aws_region = missing.aws_region
+    AND filled.day = missing.day
+ORDER BY filled.account_id, filled.aws_region, filled.day

@@ -28,6 +28,8 @@ mod cli;
 mod conformance;
 /// Published records, held against an independent reading of them.
 mod corpus;
+/// Which days the logs hold.
+mod coverage;
 /// Killed at any instant, alone and beside others; the lake equals the truth all the same.
 mod crash;
 /// What `deploy/` says and makes: linted, set up in the emulator, held against the binary.

@@ -220,9 +220,97 @@ fn a_file_named_by_itself_is_read_whatever_it_is_called() {
     let path = scratch.write("anything.txt", gzip(log_file([Record::assume_role(1)])));
     let run = scratch.lake("lake").ingest([&path]).run().exits(0);
     assert_eq!(number(&run, "log_files"), 1, "{run}");
-    let folder = scratch.lake("lake").ingest([scratch.folder()]).run().exits(0);
+    let folder = scratch.lake("lake").ingest([scratch.folder()]).run().exits(5);
+    folder.complains_of(&["no log file was taken", "ending in .txt"]);
     assert_eq!(number(&folder, "log_files"), 0, "{folder}");
     assert!(number(&folder, "not_log_files") >= 1, "{folder}");
+}
+
+/// People copy their logs to folders by year and month, leave `AWSLogs` out, or unpack them.
+#[test]
+fn regression_cloudtrails_own_name_is_enough() {
+    for ground in [Ground::Folder, Ground::S3] {
+        let scratch = Scratch::new(ground);
+        let packed = |number: u32| gzip(log_file([Record::assume_role(number)]));
+        let hive = "cloudtrail/account=111122223333/region=us-east-1/year=2026/month=01/day=05";
+        let day = "111122223333/CloudTrail/us-east-1/2026/01/05";
+        let unpacked = log_file_name(3).trim_end_matches(".gz").to_owned();
+        let source = scratch.deliver(
+            "source",
+            [
+                (format!("{hive}/{}", log_file_name(1)), packed(1)),
+                (format!("{day}/{}", log_file_name(2)), packed(2)),
+                (
+                    format!("AWSLogs/{day}/{unpacked}"),
+                    log_file([Record::assume_role(3)]).into_bytes(),
+                ),
+                (format!("AWSLogs/{day}/{}", log_file_name(4)), packed(4)),
+                (
+                    format!("CloudTrail-Insights-trail/AWSLogs/{day}/{}", log_file_name(5)),
+                    packed(5),
+                ),
+            ],
+        );
+        let lake = scratch.lake("lake");
+        let run = lake.ingest([&source]).run().exits(0);
+        assert_eq!(number(&run, "log_files"), 5, "{run}");
+        let held = "SELECT files FROM coverage WHERE held AND account_id = '111122223333' AND aws_region = 'us-east-1'";
+        assert_eq!(lake.number(held), 5);
+    }
+}
+
+/// Other services deliver beside CloudTrail.
+#[test]
+fn regression_what_other_services_deliver_is_passed_over() {
+    for ground in [Ground::Folder, Ground::S3] {
+        let scratch = Scratch::new(ground);
+        let account = "AWSLogs/111122223333";
+        let other = || gzip("{\"configurationItems\": []}");
+        let source = scratch.deliver(
+            "source",
+            [
+                (
+                    format!("{account}/CloudTrail/us-east-1/2026/01/05/{}", log_file_name(1)),
+                    gzip(log_file([Record::assume_role(1)])),
+                ),
+                (format!("{account}/Config/us-east-1/2026/1/5/ConfigHistory/x.json.gz"), other()),
+                (format!("{account}/Config/ConfigWritabilityCheckFile"), other()),
+                (
+                    format!(
+                        "{account}/BedrockModelInvocationLogs/us-east-1/2026/01/05/14/x.json.gz"
+                    ),
+                    other(),
+                ),
+                (format!("{account}/vpcflowlogs/us-east-1/2026/01/05/x.log.gz"), other()),
+            ],
+        );
+        let lake = scratch.lake("lake");
+        let run = lake.ingest([&source]).run().exits(0);
+        assert_eq!((number(&run, "log_files"), number(&run, "not_log_files")), (1, 4), "{run}");
+        run.complains_of(&[
+            "passed over: 2 files of Config",
+            "1 file of BedrockModelInvocationLogs",
+        ]);
+        assert_eq!(lake.number("SELECT count(*) FROM coverage WHERE held"), 1);
+    }
+}
+
+/// Whoever mistypes a folder must not learn of it weeks later.
+#[test]
+fn regression_where_nothing_is_taken_it_says_why_and_fails() {
+    let scratch = Scratch::new(Ground::Folder);
+    scratch.write("other/2026-11-20.json.zst", "x");
+    scratch.write("other/event_history.csv", "x");
+    scratch.write("other/export.JSON", log_file([Record::assume_role(1)]));
+    std::fs::create_dir(scratch.path("empty")).unwrap();
+    scratch.write(format!("logs/{}", log_file_name(1)), gzip(log_file([Record::assume_role(1)])));
+    let ingest = |args: &[&str]| scratch.lake("lake").ingest(args).run();
+    ingest(&["empty"]).exits(5).complains_of(&["no log file was taken", "nothing there"]);
+    ingest(&["other"]).exits(5).complains_of(&[".json.zst", ".csv", ".JSON"]);
+    let filtered = ingest(&["logs", "--account", "999999999999"]).exits(5);
+    filtered.complains_of(&["1 file left out by the filters"]);
+    ingest(&["logs"]).exits(0);
+    ingest(&["logs"]).exits(0);
 }
 
 #[test]

@@ -20,7 +20,8 @@ use crate::settings::{Flags, GivenFlag, QueueFlags, SourceFlags, WorkerFlags};
     propagate_version = true,
     after_help = "Start with `rolecall demo`. Exit codes: 0 done, 1 failed, 2 wrong usage or settings, \
                   3 done, and a report has findings (--fail-on) or verify found something altered, \
-                  missing or planted, 4 done, but the logs cover too little (--require-coverage), \
+                  missing or planted, 4 done, but the logs cover too little (--require-coverage, \
+                  --require-verified), \
                   5 done, but some input was rejected (standard error says which)."
 )]
 pub(crate) struct Cli {

@@ -4,13 +4,16 @@
 //! | failure | what is done |
 //! |---|---|
 //! | throttling, an error of the service, no answer | tried again; all of them in a row stop receiving |
-//! | access denied, a key of KMS refuses | the same: a policy can be mended, a dead letter is work |
-//! | no such key, version or bucket | tried again a few times, because a notification may come early; then dead letter |
-//! | a request that is wrong in itself | dead letter |
-//! | archived | let go and counted: it cannot be read before somebody restores it, which is notified anew |
-//! | larger than the cap, not a log file inside | recorded in the ledger as refused, let go and counted: reading it again gives the same. `ingest` tries it again when it is asked to |
+//! | access denied, a key of KMS refuses | the same: a policy can be mended, a dead letter is work; recorded |
+//! | no such key, version or bucket | tried again a few times, because a notification may come early; then dead letter; recorded |
+//! | a request that is wrong in itself | dead letter; recorded |
+//! | archived | let go and counted: it cannot be read before somebody restores it, which is notified anew; recorded |
+//! | larger than the cap, not a log file inside | let go and counted: reading it again gives the same. `ingest` tries it again when it is asked to; recorded |
 //! | the lake refuses | tried again; receiving stops at once |
 //! | the message itself cannot be read | dead letter |
+//!
+//! Recorded: the ledger has the file as refused, with the reason, so that nobody takes its day for held. Such a file is
+//! no member: met again and readable, it is taken in.
 
 use rolecall_lake::Kind;
 
@@ -47,6 +50,12 @@ pub struct Judgement {
     pub refuser: Option<Refuser>,
     /// Only a person can mend it, by other settings, permissions or another version of this program.
     pub fatal: bool,
+}
+
+/// Whether asking again soon may well mend it, so that it need not be recorded.
+pub(crate) fn may_pass(error: &IngestError) -> bool {
+    let IngestError::Fetching { kind, .. } = error else { return false };
+    matches!(kind, FetchFailure::Throttled | FetchFailure::Server | FetchFailure::Unreachable)
 }
 
 /// A key that is not there is asked for at so many receives of its message.

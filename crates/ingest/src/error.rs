@@ -121,6 +121,11 @@ impl IngestError {
         Self::Stopped(error.to_string())
     }
 
+    /// Whether it concerns one file, and neither the run nor the lake.
+    pub(crate) fn is_of_the_file(&self) -> bool {
+        matches!(self, Self::Fetching { .. } | Self::Unreadable { .. } | Self::TooLarge { .. })
+    }
+
     /// For a failure that concerns one file: the phrase that follows the file's name.
     pub(crate) fn reason(&self) -> String {
         match self {

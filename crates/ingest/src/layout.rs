@@ -5,6 +5,10 @@
 //! `<account>_CloudTrail_<region>_YYYYMMDDTHHmmZ_<unique>.json.gz`:
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>.
 //! Times in names and folders are delivery, never event, times.
+//!
+//! What a file is, its place says: the folder after the account (`Config`, `CloudTrail-Digest`, `vpcflowlogs`), or its
+//! own name, which AWS begins with account and kind. A word elsewhere in the path says nothing: people call a trail's
+//! prefix, or a folder for a review, what they like. CloudTrail's own name makes a log file wherever it lies.
 
 use std::ops::RangeInclusive;
 
@@ -34,41 +38,147 @@ pub struct Layout {
 pub enum Named {
     /// A log file, or what may be one.
     LogFile(Layout),
-    /// Something else: it is passed over and counted.
-    NotALogFile,
+    /// Something else, and what: it is passed over and counted.
+    NotALogFile(Other),
 }
 
-/// Kinds of object that CloudTrail delivers beside log files.
-const OTHER_KINDS: [&str; 4] = [
-    "CloudTrail-Digest",
-    "CloudTrail-Insight",
-    "CloudTrail-NetworkActivity",
-    "CloudTrail-Aggregated",
-];
+/// What is passed over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Other {
+    /// Another kind of object that AWS delivers, such as `Config` or `CloudTrail-Digest`.
+    Kind(String),
+    /// A name that does not end in `.json` or `.json.gz`, but in this; empty where it has no ending.
+    Ending(String),
+    /// A folder that some programs make as an object.
+    Folder,
+    /// Part of a lake that lies there too.
+    OfALake,
+    /// In a bucket, a name that CloudTrail does not give, outside of the folders that it delivers to.
+    Elsewhere,
+}
 
-/// Reads the key of an object in a bucket: only CloudTrail's own layout counts.
+impl std::fmt::Display for Other {
+    /// Follows a number of files: `3 of Config`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Kind(kind) => write!(f, "of {kind}"),
+            Self::Ending(ending) if ending.is_empty() => f.write_str("without an ending"),
+            Self::Ending(ending) => write!(f, "ending in {ending}"),
+            Self::Folder => f.write_str("that only stand for a folder"),
+            Self::OfALake => f.write_str("of a lake"),
+            Self::Elsewhere => f.write_str(
+                "that neither lie where CloudTrail delivers nor have the name that it gives",
+            ),
+        }
+    }
+}
+
+/// Reads the key of an object in a bucket: CloudTrail's own layout counts, and its own name.
 pub fn of_key(key: &str) -> Named {
     let layout = read(key);
+    if layout.delivered_name {
+        return Named::LogFile(layout);
+    }
+    if let Some(other) = kind_beside(key) {
+        return Named::NotALogFile(Other::Kind(other));
+    }
     let in_layout = layout.trail_prefix.is_some()
         && layout.account_id.is_some()
         && layout.aws_region.is_some()
         && layout.delivered_date.is_some();
-    if in_layout && key.ends_with(".json.gz") && is_kind_cloudtrail(key) {
-        Named::LogFile(layout)
-    } else {
-        Named::NotALogFile
+    if in_layout && key.ends_with(".json.gz") {
+        return Named::LogFile(layout);
     }
+    Named::NotALogFile(match ending(&layout.file_name) {
+        _ if key.ends_with('/') => Other::Folder,
+        Some(other) => Other::Ending(other),
+        None => Other::Elsewhere,
+    })
 }
 
 /// Reads the path of a file: every `*.json` and `*.json.gz` may be a log file, but for what says that it
-/// is something else of CloudTrail's, or part of a lake that lies in the same folder.
+/// is something else of AWS's, or part of a lake that lies in the same folder.
 pub fn of_path(path: &str) -> Named {
-    let is_json = path.ends_with(".json") || path.ends_with(".json.gz");
-    let is_of_a_lake = path.split('/').any(|part| part == "_delta_log");
-    if !is_json || is_of_a_lake || OTHER_KINDS.iter().any(|kind| path.contains(kind)) {
-        return Named::NotALogFile;
+    let layout = read(path);
+    if layout.delivered_name {
+        return Named::LogFile(layout);
     }
-    Named::LogFile(read(path))
+    if let Some(other) = kind_beside(path) {
+        return Named::NotALogFile(Other::Kind(other));
+    }
+    if let Some(other) = ending(&layout.file_name) {
+        return Named::NotALogFile(Other::Ending(other));
+    }
+    if path.split('/').any(|part| part == "_delta_log") {
+        return Named::NotALogFile(Other::OfALake);
+    }
+    Named::LogFile(layout)
+}
+
+/// The kind of what AWS delivers beside CloudTrail's log files, as its place or its name says.
+fn kind_beside(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let (name, folders) = parts.split_last()?;
+    let kind = kind_of_folder(folders).or_else(|| kind_of_name(name))?;
+    (kind != CLOUDTRAIL).then(|| kind.to_owned())
+}
+
+const CLOUDTRAIL: &str = "CloudTrail";
+
+/// The folder after the account. Without an `AWSLogs` before it, only what AWS's layout follows on is one: region and
+/// year.
+fn kind_of_folder<'p>(folders: &[&'p str]) -> Option<&'p str> {
+    if let Some(at) = folders.iter().rposition(|part| *part == "AWSLogs") {
+        let below = match folders.get(at + 1..)? {
+            [organization, rest @ ..] if is_organization_id(organization) => rest,
+            rest => rest,
+        };
+        return match below {
+            [account, kind, ..] if is_account_id(account) => Some(kind),
+            _ => None,
+        };
+    }
+    let is_year = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+    folders.windows(4).rev().find_map(|parts| match parts {
+        [account, kind, region, year]
+            if is_account_id(account) && is_region(region) && is_year(year) =>
+        {
+            Some(*kind)
+        }
+        _ => None,
+    })
+}
+
+/// `<account>_<kind>_<region>_…`
+fn kind_of_name(name: &str) -> Option<&str> {
+    let mut parts = name.split('_');
+    let (account, kind, region) = (parts.next()?, parts.next()?, parts.next()?);
+    (is_account_id(account) && is_region(region)).then_some(kind)
+}
+
+/// What a name ends in, where it is not what log files end in.
+fn ending(name: &str) -> Option<String> {
+    if name.ends_with(".json") || name.ends_with(".json.gz") {
+        return None;
+    }
+    let dots: Vec<usize> = name.match_indices('.').map(|(at, _)| at).filter(|at| *at > 0).collect();
+    let last = dots.last().copied();
+    // Of a compressed file, what is compressed too.
+    let inner = dots.iter().rev().nth(1).copied();
+    let from = match (inner, last) {
+        (Some(inner), Some(last)) if is_compression(name.get(last..)?) => inner,
+        (_, Some(last)) => last,
+        _ => return Some(String::new()),
+    };
+    let ending = name.get(from..).unwrap_or_default();
+    // Names are not ours: an ending is a few letters and digits, and anything else none.
+    let is_short = ending.len() <= 16
+        && ending.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    Some(if is_short { ending.to_owned() } else { String::new() })
+}
+
+fn is_compression(ending: &str) -> bool {
+    [".gz", ".zst", ".bz2", ".xz", ".zip"].contains(&ending.to_ascii_lowercase().as_str())
 }
 
 /// Reads the path of a file that was named one by one, whatever it is called.
@@ -85,7 +195,9 @@ pub(crate) enum Folder<'f> {
     OnTheWay,
     /// It is not below an `AWSLogs`; one may be below it.
     Before,
-    /// It is below an `AWSLogs`, but no log files are below it.
+    /// It is another kind's, below an `AWSLogs`: no log files are below it.
+    Beside,
+    /// It is below an `AWSLogs`, but not where CloudTrail delivers. Copies may be below it.
     Other,
 }
 
@@ -103,6 +215,7 @@ pub(crate) fn of_folder(folder: &str) -> Folder<'_> {
         [account, "CloudTrail", region] if is_account_id(account) && is_region(region) => {
             Folder::Region { account_id: account, aws_region: region }
         }
+        [account, kind, ..] if is_account_id(account) && *kind != CLOUDTRAIL => Folder::Beside,
         _ => Folder::Other,
     }
 }
@@ -142,10 +255,6 @@ fn read_folders(parts: &[&str], layout: &mut Layout) {
     layout.account_id = Some((*account).to_owned());
     layout.aws_region = Some((*region).to_owned()).filter(|region| is_region(region));
     layout.delivered_date = date(year, month, day);
-}
-
-fn is_kind_cloudtrail(key: &str) -> bool {
-    key.rsplit('/').nth(5) == Some("CloudTrail")
 }
 
 fn read_file_name(layout: &mut Layout) {
@@ -220,93 +329,4 @@ fn is_region(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = "123456789012_CloudTrail_us-east-1_20260105T0715Z_aB3dE5gH7jK9mN1p.json.gz";
-
-    fn log_file(named: Named) -> Layout {
-        match named {
-            Named::LogFile(layout) => layout,
-            Named::NotALogFile => panic!("not a log file"),
-        }
-    }
-
-    #[test]
-    fn keys_of_an_organization_trail() {
-        let key = format!(
-            "a/AWSLogs/b/AWSLogs/o-ab12/123456789012/CloudTrail/us-east-1/2026/01/05/{FILE}"
-        );
-        let layout = log_file(of_key(&key));
-        assert_eq!(layout.trail_prefix.as_deref(), Some("a/AWSLogs/b/AWSLogs/o-ab12"));
-        assert_eq!(layout.account_id.as_deref(), Some("123456789012"));
-        assert_eq!(layout.aws_region.as_deref(), Some("us-east-1"));
-        assert_eq!(layout.delivered_at.unwrap().to_string(), "2026-01-05 07:15:00");
-        assert_eq!(layout.delivered_identity().as_deref(), Some(FILE));
-    }
-
-    #[test]
-    fn what_is_no_log_file_in_a_bucket() {
-        let day = "123456789012/CloudTrail/us-east-1/2026/01/05";
-        for key in [
-            format!("AWSLogs/{day}/"),
-            format!("AWSLogs/{day}/notes.txt"),
-            format!("AWSLogs/{day}/x.json"),
-            format!("{day}/{FILE}"),
-            "AWSLogs/123456789012/CloudTrail/".to_owned(),
-            "AWSLogs/123456789012/CloudTrail-Digest/us-east-1/2026/01/05/x.json.gz".to_owned(),
-            "AWSLogs/123456789012/Config/us-east-1/2026/1/5/x.json.gz".to_owned(),
-            "AWSLogs/123456789012/elasticloadbalancing/us-east-1/2026/01/05/x.log.gz".to_owned(),
-        ] {
-            assert_eq!(of_key(&key), Named::NotALogFile, "{key}");
-        }
-    }
-
-    #[test]
-    fn files_in_a_folder_are_read_whatever_they_are_called() {
-        assert_eq!(of_path("x/README.md"), Named::NotALogFile);
-        assert_eq!(of_path("x/CloudTrail-Digest/y.json.gz"), Named::NotALogFile);
-        assert_eq!(of_path("x/lake/activity/_delta_log/0.json"), Named::NotALogFile);
-        let layout = log_file(of_path("x/events.json"));
-        assert_eq!(layout.delivered_identity(), None);
-        assert_eq!(layout.account_id, None);
-        let unpacked = log_file(of_path(&format!("x/{}", FILE.trim_end_matches(".gz"))));
-        assert_eq!(unpacked.delivered_identity().as_deref(), Some(FILE));
-    }
-
-    #[test]
-    fn folders_on_the_way_to_a_region() {
-        let region = |account_id, aws_region| Folder::Region { account_id, aws_region };
-        for (folder, expect) in [
-            ("", Folder::Before),
-            ("logs/", Folder::Before),
-            ("logs/AWSLogs/", Folder::OnTheWay),
-            ("AWSLogs/o-ab12/", Folder::OnTheWay),
-            ("AWSLogs/o-ab12/123456789012/", Folder::OnTheWay),
-            ("AWSLogs/123456789012/CloudTrail/", Folder::OnTheWay),
-            ("AWSLogs/123456789012/CloudTrail/us-east-1/", region("123456789012", "us-east-1")),
-            ("AWSLogs/123456789012/CloudTrail/us-east-1/2026/", Folder::Other),
-            ("AWSLogs/123456789012/CloudTrail/elsewhere/", Folder::Other),
-            ("AWSLogs/123456789012/CloudTrail-Digest/", Folder::Other),
-            ("AWSLogs/123456789012/Config/", Folder::Other),
-            ("AWSLogs/vpc/", Folder::Other),
-        ] {
-            assert_eq!(of_folder(folder), expect, "{folder}");
-        }
-        assert!(is_within_region("x/AWSLogs/o-ab12/123456789012/CloudTrail/us-east-1/2026/01"));
-        assert!(!is_within_region("x/AWSLogs/o-ab12/123456789012/CloudTrail/us-east-1"));
-        assert!(!is_within_region("x/AWSLogs/"));
-    }
-
-    #[test]
-    fn names_that_only_resemble() {
-        for name in [
-            "811596193553_CloudTrail_us-east-1-20200930T2300.json",
-            "123456789012_CloudTrail_us-east-1_20261305T0715Z_aB3dE5gH7jK9mN1p.json.gz",
-            "123456789012_CloudTrail_us-east-1_20260105T0715Z_.json.gz",
-            "12345_CloudTrail_us-east-1_20260105T0715Z_aB3dE5gH7jK9mN1p.json.gz",
-        ] {
-            assert!(!log_file(of_path(name)).delivered_name, "{name}");
-        }
-    }
-}
+mod tests;

@@ -30,6 +30,7 @@ use crate::queue::Wall;
 use crate::source::Candidate;
 
 mod fetch;
+mod pages;
 
 use fetch::Fetching;
 pub(crate) use fetch::Members;
@@ -56,10 +57,9 @@ pub(crate) struct Stages {
 /// What is done about trouble with one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// A file that cannot be fetched ends as failed; trouble with the lake ends the run.
+    /// A file that cannot be had, for whatever reason, is recorded as refused; trouble with the lake ends the run.
     EndsTheRun,
-    /// Whatever it is, the file ends as failed. One that is too large is recorded as refused, so that the
-    /// ledger has it.
+    /// The same of what asking again soon would not mend; the rest ends as failed, and comes again.
     EndsTheFile,
 }
 
@@ -83,7 +83,9 @@ pub(crate) enum End {
     Replaced,
     /// It cannot be read as a log file; the ledger says so.
     Refused(String),
-    /// It could not be had, or its batch could not be committed.
+    /// It could not be had, and the ledger says so. [`Watch::unread`] has been told why before.
+    Unread(IngestError),
+    /// It could not be had, or its batch could not be committed; the ledger does not know of it.
     Failed(IngestError),
 }
 
@@ -95,6 +97,12 @@ pub(crate) trait Watch: Send + Sync + 'static {
     fn inflated(&self, bytes: u64);
     /// The file is read, and waits in a batch for its commit.
     fn waits(&self, origin: &Origin);
+    /// The file says that further pages follow, which it does not hold.
+    fn more_pages(&self, _origin: &Origin) {}
+    /// The file could not be had; that is to be recorded, and then it is done with.
+    fn unread(&self, _origin: &Origin, _error: &IngestError) {}
+    /// That waits in a batch for its commit.
+    fn unread_waits(&self, _origin: &Origin) {}
     /// The file is done with.
     fn ended(&self, origin: Origin, end: End);
 }
@@ -173,7 +181,7 @@ impl Pipeline {
 /// A log file whose bytes are there, or that is known to be too large.
 struct ToRead {
     meta: LogFileMeta,
-    content: Result<Bytes, String>,
+    content: Result<Bytes, IngestError>,
     origin: Origin,
 }
 
@@ -246,6 +254,7 @@ impl Reading {
     fn run(mut self, to_read: &async_channel::Receiver<ToRead>) -> Result<(), IngestError> {
         while let Ok(file) = to_read.recv_blocking() {
             let mut ready = self.open.take();
+            let is_unread = file.content.is_err();
             let origin = self.read(file, &mut ready);
             let batch = &ready.batch;
             let is_full = batch.is_full()
@@ -253,7 +262,7 @@ impl Reading {
                 || batch.rows() >= self.batch_rows;
             if is_full {
                 self.open.forget();
-                self.watch.waits(&origin);
+                self.waits(&origin, is_unread);
                 // Here and not where batches are committed: those go one after the other, readers not.
                 let full = ready.encode().map_err(|broken| broken.error)?;
                 // Nobody takes batches any more: the run is over.
@@ -263,10 +272,17 @@ impl Reading {
             } else {
                 // In this order, so that whoever is told that the file waits finds it.
                 self.open.put(ready);
-                self.watch.waits(&origin);
+                self.waits(&origin, is_unread);
             }
         }
         Ok(())
+    }
+
+    fn waits(&self, origin: &Origin, is_unread: bool) {
+        match is_unread {
+            true => self.watch.unread_waits(origin),
+            false => self.watch.waits(origin),
+        }
     }
 
     fn read(&mut self, file: ToRead, ready: &mut Ready) -> Origin {
@@ -275,6 +291,9 @@ impl Reading {
             Ok(bytes) => {
                 let (pushed, outcome) = match self.reader.read(&bytes) {
                     Ok(rows) => {
+                        if pages::more_follow(&bytes) {
+                            self.watch.more_pages(&origin);
+                        }
                         let account = rows.account.clone();
                         (ready.batch.push(meta, &rows), Outcome::Read(account))
                     }
@@ -287,14 +306,18 @@ impl Reading {
                 self.watch.inflated(self.reader.inflated_bytes());
                 (pushed, outcome)
             }
-            Err(reason) => {
-                (ready.batch.push_refused(meta, reason.clone()), Outcome::Refused(reason))
-            }
+            Err(error) => (ready.batch.push_refused(meta, error.reason()), Outcome::Unread(error)),
         };
         match pushed {
             Pushed::Added => ready.files.push(ReadFile { origin: origin.clone(), outcome }),
             // The file is durable when the one in the batch is, not before.
-            Pushed::Duplicate => ready.duplicates.push(origin.clone()),
+            Pushed::Duplicate => {
+                let unread = match outcome {
+                    Outcome::Unread(error) => Some(error),
+                    Outcome::Read(_) | Outcome::Refused(_) => None,
+                };
+                ready.duplicates.push((origin.clone(), unread));
+            }
         }
         origin
     }
@@ -306,8 +329,8 @@ pub(crate) struct Ready {
     batch: Batch,
     /// In the order in which they were pushed.
     files: Vec<ReadFile>,
-    /// Files that came again while the batch was open.
-    duplicates: Vec<Origin>,
+    /// Files that came again while the batch was open, and why they could not be had then.
+    duplicates: Vec<(Origin, Option<IngestError>)>,
 }
 
 struct ReadFile {
@@ -318,6 +341,7 @@ struct ReadFile {
 enum Outcome {
     Read(Account),
     Refused(String),
+    Unread(IngestError),
 }
 
 /// A batch that could not be committed: its files, and why.
@@ -350,7 +374,7 @@ impl Ready {
 pub(crate) struct Full {
     batch: EncodedBatch,
     files: Vec<ReadFile>,
-    duplicates: Vec<Origin>,
+    duplicates: Vec<(Origin, Option<IngestError>)>,
 }
 
 impl Full {
@@ -375,6 +399,7 @@ impl Full {
         let outcomes = std::mem::take(&mut report.files);
         for (file, (_, committed)) in self.files.into_iter().zip(outcomes) {
             let end = match (committed, file.outcome) {
+                (_, Outcome::Unread(error)) => End::Unread(error),
                 (FileOutcome::Replaced, _) => End::Replaced,
                 (_, Outcome::Refused(reason)) => End::Refused(reason),
                 (FileOutcome::Committed, Outcome::Read(account)) => End::Committed(account),
@@ -382,13 +407,14 @@ impl Full {
             };
             watch.ended(file.origin, end);
         }
-        for origin in self.duplicates {
-            watch.ended(origin, End::Known);
+        for (origin, unread) in self.duplicates {
+            watch.ended(origin, unread.map_or(End::Known, End::Unread));
         }
         Ok(report)
     }
 }
 
-fn origins_of(files: Vec<ReadFile>, duplicates: Vec<Origin>) -> Vec<Origin> {
+fn origins_of(files: Vec<ReadFile>, duplicates: Vec<(Origin, Option<IngestError>)>) -> Vec<Origin> {
+    let duplicates = duplicates.into_iter().map(|(origin, _)| origin);
     files.into_iter().map(|file| file.origin).chain(duplicates).collect()
 }

@@ -3,10 +3,16 @@
 //! Counts that concern rows are taken from what was committed, not from what was parsed, so that they
 //! are true even if the run ends in the middle.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+
+use crate::layout::{self, Other};
+
+/// Kinds of what is passed over that are told apart.
+const KINDS: usize = 64;
 
 /// Something about one file that the user should know. Names the file, never what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +44,11 @@ pub enum Notice {
         /// Path or `s3://` address.
         file: String,
     },
+    /// The file is one page of several: the rest was not asked for, or cut off.
+    MorePages {
+        /// Path or `s3://` address.
+        file: String,
+    },
     /// A filter was given that this path says nothing about, so the file is left out.
     CannotTell {
         /// Path or `s3://` address.
@@ -66,6 +77,11 @@ impl std::fmt::Display for Notice {
                 "{file}: a log file of this name is in the lake with other content; kept the one in the \
                  lake"
             ),
+            Self::MorePages { file } => write!(
+                f,
+                "{file}: has a NextToken, so more pages follow it that are not in this file: ask for all of them \
+                 (without --max-items)"
+            ),
             Self::CannotTell { file, filter } => {
                 write!(f, "{file}: left out, because its path does not say what {filter} asks for")
             }
@@ -80,6 +96,8 @@ pub type NoticeSink = Arc<dyn Fn(Notice) + Send + Sync>;
 #[derive(Clone)]
 pub struct Progress {
     counts: Arc<Counts>,
+    /// What was passed over, and how many files of it.
+    passed_over: Arc<Mutex<BTreeMap<Other, u64>>>,
     sink: NoticeSink,
 }
 
@@ -137,6 +155,8 @@ counts! {
     empty_files,
     /// Log files that the lake holds with other content.
     replaced_files,
+    /// Log files committed by this run that do not have the name that CloudTrail gives.
+    undelivered_files,
     /// Bytes read from the sources, as stored.
     bytes_read,
     /// Bytes of text after inflating.
@@ -148,7 +168,7 @@ counts! {
 impl Progress {
     /// Counts from zero; notices go to `sink`.
     pub fn new(sink: NoticeSink) -> Self {
-        Self { counts: Arc::default(), sink }
+        Self { counts: Arc::default(), passed_over: Arc::default(), sink }
     }
 
     /// The counts as they are now.
@@ -170,8 +190,23 @@ impl Progress {
         add(&self.counts.done_bytes, bytes);
     }
 
-    pub(crate) fn not_a_log_file(&self) {
+    pub(crate) fn not_a_log_file(&self, other: &Other) {
         add(&self.counts.not_log_files, 1);
+        let mut passed_over = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = passed_over.get_mut(other) {
+            *count += 1;
+        } else if passed_over.len() < KINDS {
+            passed_over.insert(other.clone(), 1);
+        }
+    }
+
+    /// What was passed over and how many files of it, most of them first. Of very many kinds, some.
+    pub fn passed_over(&self) -> Vec<(Other, u64)> {
+        let passed_over = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<(Other, u64)> =
+            passed_over.iter().map(|(other, count)| (other.clone(), *count)).collect();
+        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        all
     }
 
     pub(crate) fn not_selected(&self) {
@@ -213,6 +248,9 @@ impl Progress {
         add(&counts.credential_events, account.credential);
         add(&counts.iam_changes, account.iam_changes);
         add(&counts.rejected_records, account.rejected);
+        if !layout::of_named_file(file).delivered_name {
+            add(&counts.undelivered_files, 1);
+        }
         if account.seen == 0 {
             add(&counts.empty_files, 1);
             self.notice(Notice::NoRecordsInside { file: file.to_owned() });
@@ -232,6 +270,11 @@ impl Snapshot {
     /// Whether some input was rejected, so that the run is done but not clean.
     pub fn anything_rejected(&self) -> bool {
         self.rejected_files + self.rejected_records + self.empty_files + self.replaced_files > 0
+    }
+
+    /// Whether there was no log file at all, neither now nor before: most likely not what was meant.
+    pub fn nothing_taken(&self) -> bool {
+        self.log_files + self.already_ingested + self.replaced_files == 0
     }
 }
 

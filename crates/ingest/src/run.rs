@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::objects::Objects;
 use crate::pipeline::{End, Full, Members, Origin, Pipeline, Ready, Stages, Trouble, Watch};
 use crate::source::{self, Candidate};
-use crate::{IngestError, Progress, S3, Selection, Source};
+use crate::{IngestError, Notice, Progress, S3, Selection, Source};
 
 /// How a run goes about it.
 #[derive(Clone)]
@@ -130,6 +130,10 @@ impl Watch for Counting {
 
     fn waits(&self, _origin: &Origin) {}
 
+    fn more_pages(&self, origin: &Origin) {
+        self.0.notice(Notice::MorePages { file: origin.file.clone() });
+    }
+
     fn ended(&self, origin: Origin, end: End) {
         let Origin { file, listed_bytes, .. } = origin;
         match end {
@@ -137,7 +141,7 @@ impl Watch for Counting {
             End::Known => self.0.already_ingested(),
             End::Replaced => self.0.replaced(file),
             End::Refused(reason) => self.0.unreadable(&file, &reason),
-            End::Failed(error) => self.0.unreadable(&file, &error.reason()),
+            End::Unread(error) | End::Failed(error) => self.0.unreadable(&file, &error.reason()),
         }
         self.0.done(listed_bytes);
     }

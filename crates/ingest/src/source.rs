@@ -120,9 +120,12 @@ async fn list_bucket(
     // Everything is looked at, so that everything is counted: also what the filters leave out.
     let mut listing = Listing::start(objects, bucket, prefix, Pruning::default()).await?;
     while let Some(listed) = listing.next().await? {
-        let Named::LogFile(layout) = layout::of_key(&listed.key) else {
-            progress.not_a_log_file();
-            continue;
+        let layout = match layout::of_key(&listed.key) {
+            Named::LogFile(layout) => layout,
+            Named::NotALogFile(other) => {
+                progress.not_a_log_file(&other);
+                continue;
+            }
         };
         let (bucket, key) = (bucket.to_owned(), listed.key);
         let place = Place::Object(Object { bucket, key, version_id: None });
@@ -189,6 +192,15 @@ fn walk(
     for entry in walkdir::WalkDir::new(root).follow_links(true).sort_by_file_name() {
         let entry = match entry {
             Ok(entry) => entry,
+            Err(error) if let Some(gone) = gone_log_file(root, &error) => {
+                if selection.wants(&gone.layout, &gone.place, progress) {
+                    progress.found(0);
+                    if found.blocking_send(gone).is_err() {
+                        return Ok(());
+                    }
+                }
+                continue;
+            }
             Err(error) => {
                 let place = error.path().unwrap_or(root).display().to_string();
                 let reason = match error.loop_ancestor() {
@@ -207,9 +219,12 @@ fn walk(
             true => Named::LogFile(layout::of_named_file(&path)),
             false => layout::of_path(&path),
         };
-        let Named::LogFile(layout) = named else {
-            progress.not_a_log_file();
-            continue;
+        let layout = match named {
+            Named::LogFile(layout) => layout,
+            Named::NotALogFile(other) => {
+                progress.not_a_log_file(&other);
+                continue;
+            }
         };
         let place = Place::File(entry.path().to_owned());
         if let Some(reason) = unusable(&entry, named_one_by_one) {
@@ -226,6 +241,20 @@ fn walk(
         }
     }
     Ok(())
+}
+
+/// What has a log file's name but cannot be looked at, such as a link to nowhere: reading it says why, and leaves that in
+/// the ledger.
+fn gone_log_file(root: &Path, error: &walkdir::Error) -> Option<Candidate> {
+    let path = error.path().filter(|path| error.loop_ancestor().is_none() && !path.is_dir())?;
+    path.to_str()?;
+    match layout::of_path(&path_in_bucket(root, path)) {
+        Named::LogFile(layout) if layout.delivered_name => {
+            let place = Place::File(path.to_owned());
+            Some(Candidate { place, layout, bytes: 0, etag: None, ticket: 0 })
+        }
+        _ => None,
+    }
 }
 
 /// Why a file that looks like a log file is not even opened.

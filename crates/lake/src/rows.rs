@@ -3,7 +3,7 @@
 //! A batch holds Arrow builders, not parsed files: once pushed, a file's text can go. It knows
 //! nothing of what the lake already has; the writer sorts that out when the batch is committed.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU64;
 
@@ -163,7 +163,8 @@ pub enum Pushed {
 pub struct Batch {
     tables: [TableBuilder; 3],
     files: Vec<BatchFile>,
-    names: HashSet<String>,
+    /// The files, and whether something was read from each.
+    names: HashMap<String, bool>,
     meta_bytes: usize,
 }
 
@@ -176,14 +177,15 @@ impl Batch {
         Self {
             tables: Table::DATA.map(TableBuilder::new),
             files: Vec::new(),
-            names: HashSet::new(),
+            names: HashMap::new(),
             meta_bytes: 0,
         }
     }
 
-    /// Adds a file and its rows, unless the batch already holds a file of that identity.
+    /// Adds a file and its rows, unless the batch already holds the rows of a file of that identity. One that could
+    /// not be read before is no such file.
     pub fn push(&mut self, meta: LogFileMeta, rows: &LogFile<'_>) -> Pushed {
-        if !self.names.insert(meta.log_file.clone()) {
+        if self.names.insert(meta.log_file.clone(), true) == Some(true) {
             return Pushed::Duplicate;
         }
         let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
@@ -202,9 +204,10 @@ impl Batch {
 
     /// Adds a file that could not be read, unless the batch already holds one of that identity.
     pub fn push_refused(&mut self, meta: LogFileMeta, reason: impl Into<String>) -> Pushed {
-        if !self.names.insert(meta.log_file.clone()) {
+        if self.names.contains_key(&meta.log_file) {
             return Pushed::Duplicate;
         }
+        self.names.insert(meta.log_file.clone(), false);
         self.add(meta, ReadOutcome::Refused(reason.into()));
         Pushed::Added
     }

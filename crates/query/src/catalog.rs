@@ -60,6 +60,8 @@ pub struct Column {
 
 /// Steps that are plain SQL, in the order in which they build on each other.
 const PLAIN_STEPS: [&str; 1] = ["current_events"];
+/// As [`PLAIN_STEPS`], on top of what tells whether rows have expired.
+const LEDGER_STEPS: [&str; 2] = ["known_files", "delivered_days"];
 /// Steps that many queries share: computed once.
 const KEPT_STEPS: [&str; 2] = ["known_principals", "known_roles"];
 /// Views in SQL. `sessions` is made in Rust.
@@ -88,8 +90,15 @@ pub(crate) async fn build(
     let middle = layer(&steps)?;
     let acts = view(&middle, &step_file("acts")).await?;
     middle.register_table("acts", acts)?;
-
     let mut views: Vec<(&'static str, Arc<dyn TableProvider>)> = Vec::new();
+    for name in LEDGER_STEPS {
+        let step = view(&middle, &step_file(name)).await?;
+        middle.register_table(name, Arc::clone(&step))?;
+        // Parts of reports stand on what was delivered; it is described nowhere, for people have `coverage`.
+        if name == "delivered_days" {
+            views.push((name, step));
+        }
+    }
     let mut relations = described_tables(&tables);
     for name in VIEWS {
         let (matter, provider) = public_view(&middle, name).await?;

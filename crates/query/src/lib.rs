@@ -32,6 +32,7 @@ pub use functions::networks::Networks;
 pub use functions::{FUNCTIONS, FunctionDoc};
 pub use owners::NamedOwner;
 pub use params::{Param, ParamKind, Window, parse_time};
+pub use parts::with_parts;
 pub use reasons::{Confidence, Reason, Reasons};
 pub use reports::{Report, ReportColumn, Reports};
 pub use session::{Rows, Session, SessionOptions, Values};

@@ -26,6 +26,18 @@ pub(crate) fn compose(file: &str, matter: &FrontMatter) -> Result<String, QueryE
     Ok(format!("{with} {},\n{own}", parts.join(",\n")))
 }
 
+/// `sql`, which begins with `WITH `, with the parts called `names` (`held, inventory_then`) before its own
+/// expressions: for what is asked of the lake beside reports, by the same definitions.
+///
+/// # Errors
+///
+/// When there is no such part.
+pub fn with_parts(names: &str, sql: &str) -> Result<String, QueryError> {
+    let file = "sql";
+    let matter = FrontMatter::parse(file, &format!("-- with: {names}\n{sql}\n"), &KEYS)?;
+    compose(file, &matter)
+}
+
 /// Deep enough for any chain of parts that makes sense, and an end for one that goes in a circle.
 const MAX_DEPTH: usize = 8;
 

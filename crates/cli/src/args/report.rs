@@ -71,6 +71,13 @@ pub(crate) struct Scheduled {
     /// Exit with 4 when the logs hold a smaller share of the window's account-days, or a row says so of itself
     #[arg(long, value_name = "SHARE")]
     pub(crate) require_coverage: Option<String>,
+    /// Exit with 4 when digests prove a smaller share of the days held of some account: see `rolecall verify`
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) require_verified: Option<String>,
+    /// Do not ask for this account with --require-coverage and --require-verified: id or name; may be given several
+    /// times. Accounts that the organisation's list says are closed are not asked for anyway
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) ignore_account: Vec<String>,
     /// Write files instead, one for each report and day: NAME/as_of=DATE/NAME.EXT in a folder or s3://
     #[arg(long, value_name = "DIR|S3-URI")]
     pub(crate) output: Option<String>,

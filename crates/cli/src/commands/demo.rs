@@ -124,7 +124,9 @@ pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<
 
     let context = context.with_lake(&lake)?;
     let sources = [Source::Path(logs.clone())];
-    let (seen, elapsed) = super::ingest::ingest(&context, &sources, &Selection::default()).await?;
+    let (progress, elapsed) =
+        super::ingest::ingest(&context, &sources, &Selection::default()).await?;
+    let seen = progress.snapshot();
     let kept = super::inventory::keep_folder(&context, &iam, inventory.as_of).await?;
 
     let mut out = exit::stdout();

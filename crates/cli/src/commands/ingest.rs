@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
+use rolecall_ingest::layout::Other;
 use rolecall_ingest::{Notice, Progress, S3, Selection, Snapshot, Source};
 use serde::Serialize;
 
@@ -62,7 +63,8 @@ pub(crate) async fn run(context: &Context, args: &args::Ingest) -> anyhow::Resul
     if args.verify_digests {
         verify::check_sources(&sources)?;
     }
-    let (seen, elapsed) = ingest(context, &sources, &selection).await?;
+    let (progress, elapsed) = ingest(context, &sources, &selection).await?;
+    let seen = progress.snapshot();
     let checked = if args.verify_digests {
         Some(verify::verify(context, &sources, &args.digests, &selection).await?)
     } else {
@@ -81,10 +83,46 @@ pub(crate) async fn run(context: &Context, args: &args::Ingest) -> anyhow::Resul
         writeln!(out)?;
     }
     out.flush()?;
+    say_what_is_missing(&seen, &progress.passed_over());
     if checked.is_some_and(|checked| !checked.is_clean()) {
         return Ok(Exit::Findings);
     }
-    Ok(if seen.anything_rejected() { Exit::SomeRejected } else { Exit::Done })
+    let is_clean = !seen.anything_rejected() && !seen.nothing_taken();
+    Ok(if is_clean { Exit::Done } else { Exit::SomeRejected })
+}
+
+/// What was passed over, where something was, and that nothing was taken, where that is so. On standard error: whoever
+/// runs this by the clock looks there when the exit code is not 0.
+fn say_what_is_missing(seen: &Snapshot, passed_over: &[(Other, u64)]) {
+    let mut met: Vec<String> =
+        passed_over.iter().map(|(other, count)| of_files(*count, other)).collect();
+    if !met.is_empty() {
+        tracing::info!("passed over: {}", met.join(", "));
+    }
+    let by_ending = passed_over.iter().any(|(other, _)| matches!(other, Other::Ending(_)));
+    let hint = if by_ending { "; log files end in .json.gz or .json" } else { "" };
+    if seen.undelivered_files > 0 {
+        let files = term::count(seen.undelivered_files, "file");
+        tracing::warn!(
+            "{files} without the name that CloudTrail gives: what is in them counts as used, but they hold no day, because \
+             nobody knows what they leave out (rolecall report coverage)"
+        );
+    }
+    if !seen.nothing_taken() {
+        return;
+    }
+    if seen.not_selected > 0 {
+        met.push(of_files(seen.not_selected, &"left out by the filters"));
+    }
+    if seen.rejected_files > 0 {
+        met.push(of_files(seen.rejected_files, &"that could not be read"));
+    }
+    let met = if met.is_empty() { "there is nothing there".to_owned() } else { met.join(", ") };
+    tracing::error!("no log file was taken: {met}{hint}");
+}
+
+fn of_files(count: u64, what: &dyn std::fmt::Display) -> String {
+    format!("{} {what}", term::count(count, "file"))
 }
 
 /// Ingests, with progress on standard error; also what `demo` does.
@@ -92,7 +130,7 @@ pub(crate) async fn ingest(
     context: &Context,
     sources: &[Source],
     selection: &Selection,
-) -> anyhow::Result<(Snapshot, Duration)> {
+) -> anyhow::Result<(Progress, Duration)> {
     let watch = Stopwatch::start();
     let lake = context.create_or_open_lake().await?;
     let needs_s3 = sources.iter().any(|source| matches!(source, Source::Bucket { .. }));
@@ -110,7 +148,7 @@ pub(crate) async fn ingest(
     };
     meter.finish();
     result?;
-    Ok((progress.snapshot(), watch.elapsed()))
+    Ok((progress.clone(), watch.elapsed()))
 }
 
 pub(crate) fn sources(given: &[String]) -> anyhow::Result<Vec<Source>> {
@@ -276,7 +314,7 @@ impl Meter {
         if let Some(more) = said.checked_sub(MAX_NOTICES)
             && more > 0
         {
-            tracing::warn!("and {}", term::count(more as u64, "more notice like these"));
+            tracing::warn!("and {} like these", term::count(more as u64, "more notice"));
         }
     }
 }

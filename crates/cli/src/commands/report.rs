@@ -4,14 +4,16 @@
 //! name. `plan` checks what was asked for, `annotate` adds to rows and tallies them, `summary` says what it
 //! came to.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
 use arrow::datatypes::Schema;
+use datafusion::scalar::ScalarValue;
 use futures::{StreamExt as _, TryStreamExt as _};
-use rolecall_query::{Reasons, Report, Reports, Rows, Session, Values};
+use rolecall_query::{Reasons, Report, Reports, Rows, Session, Values, with_parts};
 
 use super::Context;
 use crate::exit::{self, Exit, Usage};
@@ -57,8 +59,9 @@ pub(crate) async fn run(context: &Context, args: &args::Report) -> anyhow::Resul
     }
     let plan = Plan::new(context, args, &reports)?;
     let session = context.session_with(plan.networks.clone(), plan.owners.clone()).await?;
-    let unseen = unseen(&session).await?;
-    Run { context, plan: &plan, session, unseen }.all().await
+    let unseen = unseen(&session, plan.now).await?;
+    let ignored = coverage::ignored(&session, &plan.ignored).await?;
+    Run { context, plan: &plan, session, unseen, ignored }.all().await
 }
 
 /// One pass over the reports that were asked for.
@@ -68,6 +71,8 @@ struct Run<'a> {
     session: Session,
     /// What the trails do not record.
     unseen: Vec<String>,
+    /// Accounts that are not asked for.
+    ignored: BTreeSet<String>,
 }
 
 impl Run<'_> {
@@ -88,6 +93,7 @@ impl Run<'_> {
             all: plan.all,
             fails: plan.fails,
             require_coverage: plan.require_coverage,
+            require_verified: plan.require_verified,
             exceptions: plan.exceptions.as_ref(),
             as_of: plan.jobs.first().map_or(plan.now, |job| job.window.as_of),
         };
@@ -105,11 +111,10 @@ impl Run<'_> {
         let plan = self.plan;
         let format = self.context.format();
         let mut held = None;
-        if job.report.judged_by_coverage
-            && (plan.output.is_some() || plan.require_coverage.is_some())
-        {
+        let is_asked = plan.require_coverage.is_some() || plan.require_verified.is_some();
+        if job.report.judged_by_coverage && (plan.output.is_some() || is_asked) {
             let account = job.account.as_deref();
-            held = Some(coverage::held(&self.session, job.window, account).await?);
+            held = Some(coverage::held(&self.session, job.window, account, &self.ignored).await?);
         }
         let mut notes = Vec::new();
         let since = self.earlier(job, &mut notes).await?;
@@ -380,15 +385,21 @@ async fn write_rows(
     Ok(summary)
 }
 
-/// What the trails do not record, as `rolecall doctor` last saw them: no report can know of it.
-async fn unseen(session: &Session) -> anyhow::Result<Vec<String>> {
-    const LATEST: &str = "SELECT arrow_cast(trail_arn || ' does not record ' || array_to_string(not_recorded, '; ')
-                || ' (as of ' || to_char(snapshot_time, '%Y-%m-%d') || ')', 'Utf8')
-         FROM (SELECT *, row_number() OVER (PARTITION BY trail_arn ORDER BY snapshot_time DESC) AS place
-               FROM trails)
-         WHERE place = 1 AND not_recorded IS NOT NULL
-         ORDER BY trail_arn";
-    let rows = session.sql(LATEST, &Values::default()).await.map_err(super::query_error)?;
+/// What the trails do not record, and no other trail of the account either, as they were last seen: no report can know
+/// of it.
+async fn unseen(session: &Session, now: i64) -> anyhow::Result<Vec<String>> {
+    const LATEST: &str = "WITH words AS (
+            SELECT trail_arn, max(snapshot_time) AS seen, array_to_string(array_sort(array_agg(gap)), '; ') AS gaps
+            FROM trail_gaps
+            GROUP BY trail_arn
+        )
+        SELECT arrow_cast(trail_arn || ' does not record ' || gaps || ' (as of ' || to_char(seen, '%Y-%m-%d') || ')', 'Utf8')
+        FROM words
+        ORDER BY trail_arn";
+    let as_of = ScalarValue::TimestampMicrosecond(Some(now), Some("UTC".into()));
+    let values = Values::from([("as_of".to_owned(), as_of)]);
+    let sql = with_parts("trails", LATEST)?;
+    let rows = session.sql(&sql, &values).await.map_err(super::query_error)?;
     let batches: Vec<RecordBatch> = rows.stream.map_err(anyhow::Error::from).try_collect().await?;
     let mut notes = Vec::new();
     for batch in &batches {

@@ -37,6 +37,10 @@ pub(super) async fn check(
         let theirs_key = below(&group.root, &key).map(|rest| join(theirs, rest));
         let Some(theirs_key) = theirs_key else { continue };
         let Named::LogFile(layout) = layout::of_key(&theirs_key) else { continue };
+        // A copy that was unpacked beside the log file: digests list what was delivered.
+        if !theirs_key.ends_with(".gz") {
+            continue;
+        }
         let Some(at) = delivered(&layout) else { continue };
         if at >= run.window.to {
             // A day's folder may hold what was named for the next.

@@ -453,7 +453,7 @@ pub(super) fn named(result: DigestResult, key: &str) -> DigestResult {
     let file_name = key.rsplit('/').next().unwrap_or(key).to_owned();
     let layout = match layout::of_key(key) {
         Named::LogFile(layout) => Some(layout),
-        Named::NotALogFile => None,
+        Named::NotALogFile(_) => None,
     };
     let date = layout.as_ref().and_then(|layout| layout.delivered_date);
     let day = |date: chrono::NaiveDate| (date - chrono::NaiveDate::default()).num_days();

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::{End, Origin, Stages, ToRead, Trouble, Watch};
 use crate::IngestError;
 use crate::digest::hash::hex;
+use crate::disposition;
 use crate::layout::Layout;
 use crate::objects::{Fetched, Objects};
 use crate::source::{self, Candidate, Place};
@@ -100,6 +101,14 @@ impl Fetching {
         of_the_run && self.stages.trouble == Trouble::EndsTheRun
     }
 
+    /// Whether the ledger gets to know that the file could not be had: its day is not held until it is.
+    fn is_recorded(&self, error: &IngestError) -> bool {
+        match self.stages.trouble {
+            Trouble::EndsTheRun => error.is_of_the_file(),
+            Trouble::EndsTheFile => error.is_of_the_file() && !disposition::may_pass(error),
+        }
+    }
+
     /// `None` where the file ended here.
     async fn fetch(
         &self,
@@ -121,11 +130,10 @@ impl Fetching {
         let cap = u64::try_from(self.stages.limits.max_inflated_bytes).unwrap_or(u64::MAX);
         let fetched = match source::fetch(&candidate.place, cap, self.objects.as_deref()).await {
             Ok(fetched) => fetched,
-            Err(error @ IngestError::TooLarge { .. })
-                if self.stages.trouble == Trouble::EndsTheFile =>
-            {
-                let meta = self.meta_of_too_large(candidate, &error);
-                return Ok(Some(ToRead { meta, content: Err(error.reason()), origin }));
+            Err(error) if self.is_recorded(&error) => {
+                let meta = self.meta_of_unread(candidate, &error);
+                self.watch.unread(&origin, &error);
+                return Ok(Some(ToRead { meta, content: Err(error), origin }));
             }
             Err(error) => return Err(error),
         };
@@ -162,7 +170,7 @@ impl Fetching {
 
     /// What the ledger says about a file that was not fetched. Where CloudTrail did not name it, it is told
     /// apart by its address instead of its content.
-    fn meta_of_too_large(&self, candidate: Candidate, error: &IngestError) -> LogFileMeta {
+    fn meta_of_unread(&self, candidate: Candidate, error: &IngestError) -> LogFileMeta {
         let address = hex(&Sha256::digest(candidate.place.to_string().as_bytes()));
         let log_file = identity(&candidate.layout, &address);
         let version_id = match &candidate.place {

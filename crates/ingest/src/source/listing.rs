@@ -6,7 +6,7 @@
 //! where there are many, so that memory is bounded whatever the size of the bucket.
 //!
 //! Everything below the prefix is listed exactly once. What lies outside of CloudTrail's layout comes last, in
-//! the order of keys. Which objects are log files is not decided here.
+//! the order of keys: log files among it are told by their names. Which objects are log files is not decided here.
 
 use std::collections::VecDeque;
 
@@ -44,7 +44,7 @@ pub(crate) struct Pruning {
     pub(crate) selection: Selection,
     /// Everything up to this.
     pub(crate) after: Option<Position>,
-    /// Whatever is outside of CloudTrail's layout.
+    /// The folders of whatever else AWS delivers.
     pub(crate) only_log_files: bool,
 }
 
@@ -80,6 +80,9 @@ pub(crate) struct Listing<'o> {
     /// Requests for what is listed through, one after the other.
     plain: VecDeque<ListRequest>,
     ready: VecDeque<Listed>,
+    /// What was met on the way to the regions. It comes after them, so that a position in a region says that
+    /// everything of earlier days has been told.
+    aside: VecDeque<Listed>,
 }
 
 impl std::fmt::Debug for Listing<'_> {
@@ -106,6 +109,7 @@ impl<'o> Listing<'o> {
             regions: Vec::new(),
             plain: VecDeque::new(),
             ready: VecDeque::new(),
+            aside: VecDeque::new(),
         };
         // What lies within one region is in order already.
         if layout::is_within_region(prefix) {
@@ -133,9 +137,7 @@ impl<'o> Listing<'o> {
                 futures::stream::iter(requests).buffered(REQUESTS).try_collect().await?;
             folders = Vec::new();
             for page in found {
-                if !self.pruning.only_log_files {
-                    self.ready.extend(page.objects);
-                }
+                self.aside.extend(page.objects);
                 for folder in page.prefixes {
                     match layout::of_folder(&folder) {
                         layout::Folder::Region { account_id, aws_region } => {
@@ -147,8 +149,8 @@ impl<'o> Listing<'o> {
                         }
                         layout::Folder::OnTheWay => folders.push(folder),
                         layout::Folder::Before if looked_into < FOLDERS => folders.push(folder),
-                        layout::Folder::Other if self.pruning.only_log_files => {}
-                        layout::Folder::Before | layout::Folder::Other => {
+                        layout::Folder::Beside if self.pruning.only_log_files => {}
+                        layout::Folder::Beside | layout::Folder::Before | layout::Folder::Other => {
                             let request = self.through(folder);
                             self.plain.push_back(request);
                         }
@@ -186,6 +188,8 @@ impl<'o> Listing<'o> {
             if !self.regions.is_empty() {
                 self.fill().await?;
                 self.take_day();
+            } else if let Some(listed) = self.aside.pop_front() {
+                return Ok(Some(listed));
             } else if let Some(request) = self.plain.pop_front() {
                 let page = self.objects.list(&request).await?;
                 self.ready.extend(page.objects);
@@ -316,6 +320,8 @@ mod tests {
             "logs/AWSLogs/o-abc/000000000001/Config/us-east-1/2026/1/1/c.json.gz",
             "other/deep/down/file",
             "nested/AWSLogs/x/AWSLogs/000000000009/CloudTrail/us-east-1/2026/01/03/f.json.gz",
+            "logs/year=2026/month=01/000000000001_CloudTrail_us-east-1_20260102T0715Z_aB3dE5gH.json.gz",
+            "logs/000000000001_CloudTrail_us-east-1_20261231T0715Z_aB3dE5gH.json.gz",
         ] {
             objects.put("b", key, "x");
         }
@@ -374,8 +380,11 @@ mod tests {
             until: NaiveDate::from_ymd_opt(2026, 1, 5),
         };
         let pruning = Pruning { selection, after: None, only_log_files: true };
-        let keys = all(&objects, "logs/", pruning).await;
-        assert_eq!(keys.len(), 6 + 15);
+        let mut keys = all(&objects, "logs/", pruning).await;
+        // What is told by its name comes last, and what other services deliver not at all.
+        let aside = keys.split_off(6 + 15);
+        assert_eq!(aside.len(), 3, "{aside:?}");
+        assert!(aside.iter().all(|key| !key.contains("Digest") && !key.contains("Config")));
         assert!(keys.iter().all(|key| key.contains("/000000000002/CloudTrail/eu-west-1/")));
         assert!(days(&keys).iter().all(|day| ["02", "05"].contains(day)));
     }

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::disposition::Refuser;
+use crate::disposition::{self, Refuser};
 use crate::pipeline::{End, Origin, Watch};
 use crate::{IngestError, Metrics};
 
@@ -11,6 +11,10 @@ use crate::{IngestError, Metrics};
 pub(super) enum Event {
     /// The file is read, and waits for its commit.
     Waits(u64),
+    /// The source refused the file, which is recorded before it is done with.
+    SourceRefused(Origin),
+    /// That waits for its commit.
+    UnreadWaits(u64),
     /// The file is done with.
     Ended(Origin, End),
     /// A batch could not be committed.
@@ -48,6 +52,16 @@ impl Watch for Reporter {
 
     fn waits(&self, origin: &Origin) {
         self.send(Event::Waits(origin.ticket));
+    }
+
+    fn unread(&self, origin: &Origin, error: &IngestError) {
+        if disposition::judge(error, 1).refuser == Some(Refuser::Source) {
+            self.send(Event::SourceRefused(origin.clone()));
+        }
+    }
+
+    fn unread_waits(&self, origin: &Origin) {
+        self.send(Event::UnreadWaits(origin.ticket));
     }
 
     fn ended(&self, origin: Origin, end: End) {

@@ -18,6 +18,9 @@ impl Running {
                 self.desk.waits(ticket, now);
                 self.worked(Refuser::Source);
             }
+            // At once, and not when the refusal is recorded: an outage must not walk on meanwhile.
+            Event::SourceRefused(origin) => self.source_refused(&origin.file, now),
+            Event::UnreadWaits(ticket) => self.desk.waits(ticket, now),
             Event::Ended(origin, end) => self.ended(&origin, end, now),
             Event::Broken(origins, error) => self.broken(&origins, error, now),
             Event::Durable => self.worked(Refuser::Lake),
@@ -69,6 +72,11 @@ impl Running {
                 tracing::warn!(file, reason, "not a log file; the ledger has it as refused");
                 self.metrics.file("refused");
             }
+            End::Unread(error) => {
+                let judged = disposition::judge(&error, receive_count).disposition;
+                self.say_failed(&error, judged, receive_count);
+                disposition = Some(judged);
+            }
             End::Failed(error) => {
                 disposition = Some(self.failed(file, error, receive_count, now));
             }
@@ -86,29 +94,35 @@ impl Running {
         now: Duration,
     ) -> Disposition {
         let judgement = disposition::judge(&error, receive_count);
-        let disposition = judgement.disposition;
-        match disposition {
-            Disposition::Discard => self.metrics.file("archived"),
-            _ => self.metrics.file("failed"),
-        }
-        // As text, so that it is quoted: it holds a key, and a key may hold anything.
-        let problem = error.to_string();
-        tracing::warn!(problem, ?disposition, receive_count, "a file could not be read");
+        self.say_failed(&error, judgement.disposition, receive_count);
         match judgement.refuser {
             Some(Refuser::Lake) => self.lake_refused(now),
-            Some(Refuser::Source) => {
-                // This file is still among them.
-                let others = self.desk.in_progress().saturating_sub(1);
-                if self.breaker.source_refused(object_of(file), others, now) {
-                    self.stop_receiving(Refuser::Source);
-                }
-            }
+            Some(Refuser::Source) => self.source_refused(file, now),
             None => {}
         }
         if judgement.fatal {
             self.fatal = Some(error);
         }
-        disposition
+        judgement.disposition
+    }
+
+    fn say_failed(&self, error: &IngestError, disposition: Disposition, receive_count: u32) {
+        self.metrics.file(match (error, disposition) {
+            (IngestError::TooLarge { .. }, _) => "refused",
+            (_, Disposition::Discard) => "archived",
+            _ => "failed",
+        });
+        // As text, so that it is quoted: it holds a key, and a key may hold anything.
+        let problem = error.to_string();
+        tracing::warn!(problem, ?disposition, receive_count, "a file could not be read");
+    }
+
+    fn source_refused(&mut self, file: &str, now: Duration) {
+        // This file is still among them.
+        let others = self.desk.in_progress().saturating_sub(1);
+        if self.breaker.source_refused(object_of(file), others, now) {
+            self.stop_receiving(Refuser::Source);
+        }
     }
 
     fn broken(&mut self, origins: &[Origin], error: IngestError, now: Duration) {

@@ -6,9 +6,9 @@ use super::pause;
 use super::run::Running;
 use crate::IngestError;
 use crate::disposition::Disposition;
-use crate::layout::{self, Named};
+use crate::layout::{self, Named, Other};
 use crate::metrics::QueueState;
-use crate::notification;
+use crate::notification::{self, Created};
 use crate::objects::Object;
 use crate::queue::{BATCH, Message, QueueError};
 use crate::source::{Candidate, Place};
@@ -93,14 +93,18 @@ impl Running {
             Ok(notification) => notification,
             Err(reason) => return self.poison(message, &reason.to_string()),
         };
-        let mut files = Vec::new();
+        let (mut files, mut passed_over) = (Vec::new(), Vec::new());
         for created in notification.created {
             match layout::of_key(&created.key) {
                 Named::LogFile(layout) => files.push((created, layout)),
                 // A digest, an Insights file, or another program's object in the same bucket.
-                Named::NotALogFile => self.metrics.file("not_a_log_file"),
+                Named::NotALogFile(other) => {
+                    self.metrics.file("not_a_log_file");
+                    passed_over.push((created, other));
+                }
             }
         }
+        say_passed_over(message, &passed_over);
         let disposition = match notification.bad.as_slice() {
             [] => None,
             bad if files.is_empty() => return self.poison(message, &bad.join(", ")),
@@ -111,6 +115,11 @@ impl Running {
             }
         };
         if files.is_empty() {
+            if passed_over.is_empty() {
+                let message_id = message.id.as_str();
+                let ignored = notification.ignored;
+                tracing::info!(message_id, ignored, "message announces no object; it is deleted");
+            }
             self.acks.delete(message.receipt.clone());
             self.metrics.message("nothing_to_do");
             return;
@@ -171,4 +180,19 @@ impl Running {
             self.settings.poll_wait
         }
     }
+}
+
+/// Nothing is deleted without a word: one line for each message, with the first of the objects.
+fn say_passed_over(message: &Message, passed_over: &[(Created, Other)]) {
+    let Some((created, other)) = passed_over.first() else { return };
+    // As text, so that it is quoted: a key may hold anything.
+    let first = format!("s3://{}/{}", created.bucket, created.key);
+    let (message_id, what) = (message.id.as_str(), other.to_string());
+    tracing::info!(
+        message_id,
+        objects = passed_over.len(),
+        first,
+        what,
+        "objects that are no CloudTrail log files are passed over"
+    );
 }

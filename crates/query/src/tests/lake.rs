@@ -30,6 +30,13 @@ pub(crate) fn at(text: &str) -> i64 {
     DateTime::parse_from_rfc3339(&format!("{whole}Z")).unwrap().timestamp() * MICROS
 }
 
+/// The name that CloudTrail gives to a log file of the account and region that it delivers at `time`, in
+/// microseconds; `id` is letters and digits.
+pub(crate) fn delivered_name(account: &str, region: &str, time: i64, id: &str) -> String {
+    let stamp = DateTime::from_timestamp_micros(time).unwrap().format("%Y%m%dT%H%MZ");
+    format!("{account}_CloudTrail_{region}_{stamp}_{id}.json.gz")
+}
+
 /// A cell.
 #[derive(Debug, Clone)]
 pub(crate) enum Cell {

@@ -1,10 +1,10 @@
 //! Rules of `access_keys`, `roles` and `coverage`.
 
-use super::lake::{DEV, PROD, Row, TestLake, at, event, used};
+use super::lake::{DEV, PROD, Row, TestLake, at, delivered_name, event, used};
 
 fn file(name: &str, delivered: &str, first: &str) -> Row {
     Row::default()
-        .text("log_file", name)
+        .text("log_file", delivered_name(PROD, "eu-west-1", at(delivered), name))
         .number("delivered_date", at(delivered) / 86_400_000_000)
         .number("delivered_at", at(delivered))
         .text("account_id", PROD)
@@ -143,7 +143,8 @@ async fn a_file_that_names_no_account_is_counted_by_its_records() {
     let lake = TestLake::default()
         .rows(
             "log_files",
-            [file("uses.json.gz", "10:10:00", "10:00:00")
+            [file("", "10:10:00", "10:00:00")
+                .text("log_file", "uses.json.gz")
                 .without("account_id")
                 .without("aws_region")
                 .without("delivered_date")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::lake::{DEV, PROD, Row, TestLake, at, event, table_text, used};
+use super::lake::{DEV, PROD, Row, TestLake, at, delivered_name, event, table_text, used};
 use crate::{QueryError, Reports, Values};
 
 /// One of everything that the reports tell apart.
@@ -33,7 +33,7 @@ fn organisation() -> TestLake {
     };
     let file = |name: &str, day: &str, region: &str| {
         Row::default()
-            .text("log_file", name)
+            .text("log_file", delivered_name(PROD, region, at(day), name))
             .number("delivered_date", at(day) / 86_400_000_000)
             .number("delivered_at", at(day))
             .text("account_id", PROD)
@@ -230,20 +230,22 @@ async fn coverage_tells_quiet_from_held() {
          222222222222 | us-east-1 | 2026-01-06 | NO_EVIDENCE | 0 | \n\
          222222222222 | us-east-1 | 2026-01-07 | HELD | 1 | "
     );
-    let blind =
-        TestLake::default()
-            .activity([used("2026-01-07T11:00:00", "2026-01-07T11:00:00", 2)
-                .key("ASIA3")
-                .in_session(PROD, "Deploy", "s", "2026-01-07T10:30:00")])
-            .rows(
-                "log_files",
-                [Row::default()
-                    .text("log_file", "uses.json.gz")
-                    .number("delivered_date", at("2026-01-07T11:00:00") / 86_400_000_000)
-                    .text("account_id", PROD)
-                    .text("aws_region", "us-east-1")
-                    .text("status", "complete")],
-            );
+    let blind = TestLake::default()
+        .activity([used("2026-01-07T11:00:00", "2026-01-07T11:00:00", 2).key("ASIA3").in_session(
+            PROD,
+            "Deploy",
+            "s",
+            "2026-01-07T10:30:00",
+        )])
+        .rows(
+            "log_files",
+            [Row::default()
+                .text("log_file", delivered_name(PROD, "us-east-1", at("2026-01-07T11:00:00"), "x"))
+                .number("delivered_date", at("2026-01-07T11:00:00") / 86_400_000_000)
+                .text("account_id", PROD)
+                .text("aws_region", "us-east-1")
+                .text("status", "complete")],
+        );
     assert_eq!(run(&blind, "coverage", &[], "state note").await, format!("HELD | {note}"));
 }
 

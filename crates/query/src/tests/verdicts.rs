@@ -15,7 +15,7 @@ mod unused_users;
 
 use chrono::{Duration, NaiveDate};
 
-use super::lake::{Row, TestLake, at, used};
+use super::lake::{Row, TestLake, at, delivered_name, used};
 
 /// Days of the report's window.
 const WINDOW: i64 = 90;
@@ -97,7 +97,7 @@ impl Case {
     fn logs(mut self, days: i64) -> Self {
         let file = |day: i64| {
             Row::default()
-                .text("log_file", format!("{}-{day}.json.gz", self.account))
+                .text("log_file", delivered_name(&self.account, "eu-west-1", at(&ago(day)), "x"))
                 .number("delivered_date", at(&ago(day)) / DAY)
                 .number("delivered_at", at(&ago(day)))
                 .text("account_id", self.account.clone())

@@ -172,7 +172,8 @@ impl<'a> Annotator<'a> {
         }
         let mut notable = Vec::with_capacity(seen.len());
         for (row, found) in seen.iter().zip(&excepted) {
-            notable.push(self.count(row.verdict.as_deref(), row.coverage, found.as_ref()));
+            let coverage = row.coverage.filter(|_| self.held.is_asked_for(row.account.as_deref()));
+            notable.push(self.count(row.verdict.as_deref(), coverage, found.as_ref()));
         }
         if let Some(since) = &mut self.since {
             let mut changes: Vec<(Option<String>, Option<String>)> = vec![(None, None); seen.len()];

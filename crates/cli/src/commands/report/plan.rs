@@ -25,6 +25,10 @@ pub(super) struct Plan<'a> {
     pub(super) fails: bool,
     /// The share of account-days that must be held.
     pub(super) require_coverage: Option<f64>,
+    /// The share of the days held that digests must prove, of every account.
+    pub(super) require_verified: Option<f64>,
+    /// Accounts that are not asked for, by id or name.
+    pub(super) ignored: Vec<String>,
     pub(super) exceptions: Option<Exceptions>,
     pub(super) output: Option<rolecall_lake::Place>,
     pub(super) since_last: bool,
@@ -144,7 +148,9 @@ impl<'a> Plan<'a> {
         Ok(Self {
             all: args.all,
             fails: !scheduled.fail_on.is_empty(),
-            require_coverage: scheduled.require_coverage.as_deref().map(share).transpose()?,
+            require_coverage: share("--require-coverage", scheduled.require_coverage.as_deref())?,
+            require_verified: share("--require-verified", scheduled.require_verified.as_deref())?,
+            ignored: scheduled.ignore_account.clone(),
             exceptions: scheduled.exceptions.as_ref().map(read).transpose()?,
             since_last: scheduled.since_last,
             split_by: scheduled.split_by.clone(),
@@ -285,15 +291,15 @@ fn unknown_verdict(reports: &[&Report], value: &str, known: &mut Vec<&str>) -> U
 }
 
 /// A share from 0 to 1, or per cent.
-fn share(text: &str) -> Result<f64, Usage> {
-    let text = text.trim();
+fn share(flag: &str, text: Option<&str>) -> Result<Option<f64>, Usage> {
+    let Some(text) = text.map(str::trim) else { return Ok(None) };
     let number = match text.strip_suffix('%') {
         Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
         None => text.parse(),
     };
-    number.ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {
-        Usage::new(format!("--require-coverage '{text}': expected a share such as 0.9, or 90%"))
-    })
+    let number = number.ok().filter(|share| (0.0..=1.0).contains(share));
+    let bad = || Usage::new(format!("{flag} '{text}': expected a share such as 0.9, or 90%"));
+    number.map(Some).ok_or_else(bad)
 }
 
 /// What was typed, by parameter; which of them a report has, it says itself.
@@ -327,8 +333,10 @@ mod tests {
 
     #[test]
     fn shares_are_numbers_or_per_cent() {
-        assert_eq!(share("0.9"), Ok(0.9));
-        assert_eq!(share(" 95 %"), Ok(0.95));
+        let share =
+            |text| share("--require-coverage", Some(text)).map_err(|error| error.to_string());
+        assert_eq!(share("0.9"), Ok(Some(0.9)));
+        assert_eq!(share(" 95 %"), Ok(Some(0.95)));
         for wrong in ["", "1.1", "-0.1", "101%", "NaN", "most"] {
             assert!(share(wrong).is_err(), "{wrong}");
         }

@@ -429,8 +429,8 @@ mod tests {
         };
         let all = held(&[("1", 1.0), ("2", 1.0), ("3", 0.5), ("4", 1.0), ("5", 1.0)]);
         let earlier = Earlier::new(&batch(&[]), &columns(), all.clone()).unwrap();
-        let now = |shares: &[(&str, f64)]| Held { by_account: held(shares), share: 0.0 };
-        assert_eq!(earlier.held_more_than(&Held { by_account: all, share: 0.0 }), None);
+        let now = |shares: &[(&str, f64)]| Held { by_account: held(shares), ..Held::default() };
+        assert_eq!(earlier.held_more_than(&Held { by_account: all, ..Held::default() }), None);
         let less = earlier.held_more_than(&now(&[("1", 0.25), ("3", 0.5), ("4", 1.0), ("5", 1.0)]));
         let less = less.unwrap();
         assert!(less.contains("account 1 fell 1.000 → 0.250, 2 fell 1.000 → 0.000:"), "{less}");

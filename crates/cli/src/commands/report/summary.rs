@@ -14,6 +14,9 @@ use super::exceptions::Exceptions;
 use crate::exit::Exit;
 use crate::term;
 
+/// Accounts that a message names.
+const NAMED: usize = 10;
+
 /// A report that was run, or failed.
 pub(super) struct Ran {
     pub(super) name: String,
@@ -85,6 +88,8 @@ pub(super) struct RunSummary<'a> {
     /// Whether some verdict was asked about.
     pub(super) fails: bool,
     pub(super) require_coverage: Option<f64>,
+    /// The share of the days held that digests must prove, of every account.
+    pub(super) require_verified: Option<f64>,
     pub(super) exceptions: Option<&'a Exceptions>,
     pub(super) as_of: i64,
 }
@@ -111,7 +116,7 @@ impl RunSummary<'_> {
     pub(super) fn exit(&self) -> Exit {
         if self.failed() > 0 {
             Exit::Failed
-        } else if self.is_coverage_low() {
+        } else if self.is_coverage_low() || self.is_verified_low() {
             Exit::LowCoverage
         } else if self.fails && self.findings() > 0 {
             Exit::Findings
@@ -130,6 +135,18 @@ impl RunSummary<'_> {
             return false;
         }
         required.is_some_and(|required| lowest.is_none_or(|(_, lowest)| lowest < required))
+    }
+
+    /// Whether digests prove too little of the days held of some account, or there is no account of which to ask.
+    fn is_verified_low(&self) -> bool {
+        let Some(required) = self.require_verified else { return false };
+        let mut judged = self.done().filter(|(_, done)| done.judged).map(|(_, done)| &done.held);
+        judged.any(|held| {
+            let held = held.as_ref();
+            held.is_none_or(|held| {
+                held.verified.is_empty() || !held.unverified(required).is_empty()
+            })
+        })
     }
 
     /// The run in one line.
@@ -151,6 +168,9 @@ impl RunSummary<'_> {
         }
         if self.is_coverage_low() {
             parts.push("coverage too low".to_owned());
+        }
+        if self.is_verified_low() {
+            parts.push("too little verified".to_owned());
         }
         parts.join(", ")
     }
@@ -188,7 +208,18 @@ impl RunSummary<'_> {
             lines.push(format!(
                 "--require-coverage {required}: coverage is {found}; see `rolecall report coverage`"
             ));
+            let accounts = self.accounts(|held| held.below(required));
+            lines.extend(accounts.map(|accounts| format!("held too little of: {accounts}")));
         }
+        if self.is_verified_low() {
+            let required = self.require_verified.unwrap_or_default();
+            lines.push(format!(
+                "--require-verified {required}: digests prove too little of the days held; see `rolecall verify`"
+            ));
+            let accounts = self.accounts(|held| held.unverified(required));
+            lines.extend(accounts.map(|accounts| format!("verified too little of: {accounts}")));
+        }
+        lines.extend(self.told_of_spared());
         if self.all {
             lines.push(format!("{}: exit code {}", self.headline(), self.exit().code()));
         }
@@ -196,6 +227,41 @@ impl RunSummary<'_> {
             // Nobody is left to tell if standard error is closed.
             let _ = writeln!(std::io::stderr(), "{}", term::visible(&line));
         }
+    }
+
+    /// The accounts of which there is too little in some window, each with its least share and the regions that fell
+    /// silent; none where it is not for them.
+    fn accounts<'a>(&'a self, low: impl Fn(&'a Held) -> Vec<(&'a str, f64)>) -> Option<String> {
+        let judged = self.done().filter(|(_, done)| done.judged);
+        let mut least: BTreeMap<&str, (f64, &[String])> = BTreeMap::new();
+        for held in judged.filter_map(|(_, done)| done.held.as_ref()) {
+            for (account, share) in low(held) {
+                let silent = held.silent.get(account).map(Vec::as_slice).unwrap_or_default();
+                let known = least.entry(account).or_insert((share, silent));
+                known.0 = known.0.min(share);
+            }
+        }
+        let mut least: Vec<_> = least.into_iter().collect();
+        least.sort_by(|a, b| a.1.0.total_cmp(&b.1.0).then(a.0.cmp(b.0)));
+        let each = least.iter().take(NAMED).map(|(account, (share, silent))| match silent {
+            [] => format!("account {account} {share:.3}"),
+            silent => format!("account {account} {share:.3} ({} fell silent)", silent.join(", ")),
+        });
+        let text = each.collect::<Vec<_>>().join(", ");
+        match least.len().saturating_sub(NAMED) {
+            0 => Some(text).filter(|text| !text.is_empty()),
+            more => Some(format!("{text} and {more} more")),
+        }
+    }
+
+    /// Accounts that were not asked for, once, where somebody asked.
+    fn told_of_spared(&self) -> Option<String> {
+        self.require_coverage.or(self.require_verified)?;
+        let held = self.done().filter_map(|(_, done)| done.held.as_ref());
+        let spared: BTreeMap<&String, &String> = held.flat_map(|held| &held.spared).collect();
+        let each: Vec<String> =
+            spared.iter().map(|(account, why)| format!("{account} ({why})")).collect();
+        (!each.is_empty()).then(|| format!("not asked for coverage: account {}", each.join(", ")))
     }
 
     /// Exceptions that have expired, and those that are about nothing.
@@ -260,7 +326,15 @@ mod tests {
     }
 
     fn summary(ran: Vec<Ran>, require_coverage: Option<f64>) -> RunSummary<'static> {
-        RunSummary { ran, all: true, fails: true, require_coverage, exceptions: None, as_of: 0 }
+        RunSummary {
+            ran,
+            all: true,
+            fails: true,
+            require_coverage,
+            require_verified: None,
+            exceptions: None,
+            as_of: 0,
+        }
     }
 
     #[test]
@@ -279,5 +353,30 @@ mod tests {
         assert_eq!(exit(vec![judged(2, 0.1, false)], Some(0.9)), 3);
         assert_eq!(exit(vec![judged(0, 0.1, false), ran(0, 1.0)], Some(0.9)), 0);
         assert_eq!(exit(vec![judged(0, 1.0, false), ran(0, 0.1)], Some(0.9)), 4);
+    }
+
+    #[test]
+    fn what_digests_prove_is_asked_of_every_account() {
+        let with = |verified: &[(&str, f64)]| {
+            let verified = verified.iter().map(|(account, share)| ((*account).to_owned(), *share));
+            let mut ran = ran(0, 1.0);
+            if let Ok(done) = &mut ran.outcome {
+                done.held = Some(Held {
+                    share: 1.0,
+                    verified: verified.collect(),
+                    silent: BTreeMap::from([("1".to_owned(), vec!["eu-west-1".to_owned()])]),
+                    ..Held::default()
+                });
+            }
+            RunSummary { require_verified: Some(0.9), ..summary(vec![ran], None) }
+        };
+        assert_eq!(with(&[("1", 0.95), ("2", 1.0)]).exit().code(), 0);
+        let low = with(&[("1", 0.5), ("2", 0.0), ("3", 1.0)]);
+        assert_eq!(low.exit().code(), 4);
+        assert_eq!(
+            low.accounts(|held| held.unverified(0.9)).as_deref(),
+            Some("account 2 0.000, account 1 0.500 (eu-west-1 fell silent)")
+        );
+        assert_eq!(with(&[]).exit().code(), 4);
     }
 }

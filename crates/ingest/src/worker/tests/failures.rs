@@ -110,6 +110,52 @@ async fn an_archived_object_is_counted_and_let_go() {
     assert_eq!((world.files("archived"), world.objects.fetches()), (1, 1));
 }
 
+/// Whatever lasts is in the ledger as refused, so that nobody takes the day for held; what may pass is not.
+#[tokio::test]
+async fn regression_what_could_not_be_had_is_in_the_ledger_until_it_can() {
+    for (kind, refused) in [
+        (FetchFailure::Archived, 1),
+        (FetchFailure::Invalid, 1),
+        (FetchFailure::Denied, 1),
+        (FetchFailure::Kms, 1),
+        (FetchFailure::NoSuchVersion, 1),
+        (FetchFailure::Throttled, 0),
+    ] {
+        let mut world = redriven(3);
+        let fails = failing(&world, kind);
+        world.put(1);
+        world.queue.push(notice(&[&key(1)]));
+        world.work_until(|world| world.queue.is_empty()).await;
+        let report = world.lake().await.check().await.unwrap();
+        assert_eq!((report.refused, report.complete), (refused, 0), "{kind:?}");
+        assert!(report.clean, "{kind:?}: {:?}", report.problems);
+        // Restored, permitted or put back: S3 says so, or somebody sends it again.
+        fails.store(false, Ordering::SeqCst);
+        world.queue.push(notice(&[&key(1)]));
+        world.drain().await.unwrap();
+        world.check().await;
+    }
+}
+
+/// A file that comes again while its refusal waits for the commit is another matter than a copy of a file that was read.
+#[tokio::test]
+async fn regression_a_file_is_taken_in_though_its_refusal_still_waits() {
+    let mut world = World::new();
+    world.settings.batch_age = millis(400);
+    let tries = Arc::new(AtomicU32::new(0));
+    world.objects.set_fault(Some(Arc::new(move |_| {
+        let is_first = tries.fetch_add(1, Ordering::SeqCst) == 0;
+        async move { is_first.then_some(FetchFailure::Archived) }.boxed()
+    })));
+    world.settings.fetches = 1;
+    world.put(1);
+    world.queue.push(notice(&[&key(1)]));
+    world.queue.push(notice(&[&key(1)]));
+    world.drain().await.unwrap();
+    world.check().await;
+    assert_eq!((world.files("archived"), world.files("committed")), (1, 1));
+}
+
 #[tokio::test]
 async fn what_is_no_log_file_inside_is_recorded_and_let_go() {
     let mut world = World::new();

@@ -1,6 +1,6 @@
 //! `stale-keys`: the states of a key, and what each rests on.
 
-use super::super::lake::{Row, at, event};
+use super::super::lake::{Row, at, delivered_name, event};
 use super::super::reporting::run;
 use super::{Case, Differences, WINDOW, account, ago, by_iam, key_id, lake};
 
@@ -366,7 +366,7 @@ async fn every_edge_case_has_its_row() {
 async fn regression_days_that_are_not_held_are_no_coverage() {
     let refused = |case: Case| {
         let row = Row::default()
-            .text("log_file", "refused.json.gz")
+            .text("log_file", delivered_name(&case.account, "us-east-1", at(&ago(1)), "refused"))
             .number("delivered_date", at(&ago(1)) / super::DAY)
             .text("account_id", case.account.clone())
             .text("aws_region", "us-east-1")
