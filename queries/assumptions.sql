@@ -29,6 +29,7 @@
 --   aws_region: region that the call was made to
 --   event_id: event id of the leading record
 --   event_ids: event ids of all records of the act
+-- subject: caller
 -- key: event_id
 -- screen: event_time, caller, role, method, outcome, source
 -- pitfall: A call between two accounts is recorded in both, and a console switch twice more: counting records counts

@@ -9,6 +9,7 @@
 --   role: text = null; only this role: ARN, account/name, or name; keys are then not counted
 --   threshold_days: integer = 45; a key that IAM saw idle for more days than this is stale
 --   role_threshold_days: integer = 90; a role that IAM saw idle for more days than this is unused
+--   max_inventory_days: integer = 7; in a week at whose end IAM was asked longer ago about an account, nobody knows what is idle
 -- columns:
 --   week: Monday of the week (UTC)
 --   iso_week: the same as ISO year and week
@@ -18,11 +19,13 @@
 --   users_without_keys: those without an active key
 --   active_keys: active keys
 --   inactive_keys: keys that are inactive or expired
---   stale_keys: active keys that IAM saw idle for too long, never used ones included
+--   stale_keys: active keys that had been idle for too long when IAM was asked, never used ones included; null where some
+--     account's IAM was last asked too long before the end of the week (max_inventory_days), and where no last use is known
 --   root_keys: active keys of root
---   keys_retired: keys, by id, that an earlier week, or this one, saw active and that are no longer
+--   keys_retired: keys, by id, that an earlier week, or this one, saw active and that are no longer; null where the latest
+--     snapshot of some account has no ids, and an earlier one had
 --   roles: roles, without service-linked ones and those of Identity Center
---   unused_roles: those that IAM saw idle for too long, never used ones included
+--   unused_roles: those that had been idle for too long when IAM was asked, never used ones included; null as stale_keys is
 --   federated_roles: roles whose trust names an OIDC provider or SAML provider
 --   active_keys_change: active keys more than the week before; negative is progress
 --   weeks_left: weeks until no key is active, at the pace of the last four weeks; null where that pace leads nowhere within
@@ -44,22 +47,53 @@
 -- coverage: none
 -- screen: iso_week, accounts, users, active_keys, stale_keys, keys_retired, roles, unused_roles, sessions_oidc, sessions_user
 -- pitfall: What was then is not what today's inventory says of then: a deleted key is in no later inventory. Only kept snapshots
---   tell; an account without one in a week counts as it was last seen, and accounts_read says for how many that is so. And
---   few sessions may be few logs: see share_held.
+--   tell; an account without one in a week counts as it was last seen, and accounts_read says for how many that is so; what was
+--   idle then may be in use since, and is not counted on. And few sessions may be few logs: see share_held.
 
-WITH snapshots AS (
-    SELECT account_id, snapshot_id, snapshot_time, unnest(parts) AS part
-    FROM iam_snapshots
-    WHERE snapshot_time <= least($to, $as_of) AND ($account IS NULL OR account_id = $account)
-),
-subjects AS (
-    SELECT account_id, snapshot_id, snapshot_time, part
-    FROM snapshots
+WITH subjects AS (
+    SELECT account_id, snapshot_id, snapshot_time, has_ids, part
+    FROM (
+        SELECT
+            account_id,
+            snapshot_id,
+            snapshot_time,
+            array_has(parts, 'access_keys') AS has_ids,
+            -- A credential report tells of users and of their keys too, without the keys' ids.
+            unnest(array_distinct(array_concat(
+                parts,
+                CASE WHEN array_has(parts, 'credential_report') THEN make_array('access_keys', 'users') ELSE parts END
+            ))) AS part
+        FROM iam_snapshots
+        WHERE snapshot_time <= least($to, $as_of) AND ($account IS NULL OR account_id = $account)
+    ) AS parts
     WHERE part IN ('access_keys', 'users', 'roles', 'trust_statements')
-    UNION
-    SELECT account_id, snapshot_id, snapshot_time, unnest(make_array('access_keys', 'users'))
-    FROM snapshots
-    WHERE part = 'credential_report'
+),
+asked AS (
+    SELECT
+        iam_snapshots.snapshot_id AS asked_id,
+        coalesce(
+            min(read_at) FILTER (WHERE part IN ('access_key_last_used', 'credential_report')),
+            min(last_used_as_of),
+            min(iam_snapshots.snapshot_time)
+        ) AS keys_asked,
+        coalesce(
+            min(read_at) FILTER (WHERE part = 'role_last_used'),
+            min(last_used_as_of),
+            min(iam_snapshots.snapshot_time)
+        ) AS roles_asked
+    FROM iam_snapshots
+    LEFT JOIN iam_parts
+        ON iam_snapshots.snapshot_id = iam_parts.snapshot_id AND part IN ('access_key_last_used', 'credential_report', 'role_last_used')
+    GROUP BY iam_snapshots.snapshot_id
+),
+-- Of an account that is closed nothing is left to count, and nobody reads it again.
+closed AS (
+    SELECT known_account_id AS closed_account_id, min(known_accounts.snapshot_time) FILTER (WHERE is_closed) AS closed_time
+    FROM (SELECT *, upper(status) IN ('SUSPENDED', 'PENDING_CLOSURE', 'CLOSED') AS is_closed FROM known_accounts) AS known_accounts
+    JOIN iam_snapshots ON known_accounts.snapshot_id = iam_snapshots.snapshot_id
+    WHERE status IS NOT NULL AND known_accounts.snapshot_time <= least($to, $as_of)
+    GROUP BY known_account_id
+    HAVING last_value(is_closed ORDER BY known_accounts.snapshot_time, is_closed)
 ),
 -- Read from the records themselves: the two of a call between accounts, those that were delivered twice, and those of renewed
 -- credentials all fall together in a session's name and hour, and putting acts together would take long.
@@ -140,7 +174,14 @@ weeks AS (
     FROM span
 ),
 kept AS (
-    SELECT week, account_id, part, snapshot_id, snapshot_time
+    SELECT
+        week,
+        account_id,
+        part,
+        snapshot_id,
+        snapshot_time,
+        has_ids,
+        least(week + INTERVAL '7 days', $to, $as_of) AS week_end
     FROM (
         SELECT
             *,
@@ -150,6 +191,8 @@ kept AS (
             ) AS place
         FROM weeks
         JOIN subjects ON subjects.snapshot_time < weeks.week + INTERVAL '7 days'
+        LEFT JOIN closed ON subjects.account_id = closed_account_id
+        WHERE closed_time IS NULL OR closed_time >= weeks.week + INTERVAL '7 days'
     ) AS ranked
     WHERE place = 1
 ),
@@ -161,8 +204,11 @@ read AS (
         bool_or(part = 'access_keys') AND $role IS NULL AS tells_keys,
         bool_or(part = 'users') AND $role IS NULL AS tells_users,
         bool_or(part = 'roles') AS tells_roles,
-        bool_or(part = 'trust_statements') AS tells_trust
+        bool_or(part = 'trust_statements') AS tells_trust,
+        bool_and(part <> 'access_keys' OR days_between(keys_asked, week_end) <= $max_inventory_days) AS tells_stale,
+        bool_and(part <> 'roles' OR days_between(roles_asked, week_end) <= $max_inventory_days) AS tells_unused
     FROM kept
+    JOIN asked ON snapshot_id = asked_id
     GROUP BY week
 ),
 key_counts AS (
@@ -171,17 +217,20 @@ key_counts AS (
         sum(CASE WHEN status = 'Active' THEN 1 ELSE 0 END) AS active_keys,
         sum(CASE WHEN status <> 'Active' THEN 1 ELSE 0 END) AS inactive_keys,
         sum(CASE
+            -- Nobody knows of a use after IAM was asked, or in the four hours before, which it may not know of yet.
             WHEN status = 'Active' AND last_used_known AND days_between(
                 greatest(created, last_rotated, last_used),
-                least(week + INTERVAL '7 days', $as_of)
+                least(keys_asked - INTERVAL '4 hours', week_end)
             ) > $threshold_days THEN 1 ELSE 0
         END) AS stale_keys,
-        sum(CASE WHEN status = 'Active' AND is_root THEN 1 ELSE 0 END) AS root_keys
+        sum(CASE WHEN status = 'Active' AND is_root THEN 1 ELSE 0 END) AS root_keys,
+        bool_or(status <> 'Active' OR coalesce(last_used_known, false)) AS knows_key_uses
     FROM iam_access_keys
     JOIN kept
         ON iam_access_keys.snapshot_id = kept.snapshot_id
         AND iam_access_keys.account_id = kept.account_id
         AND kept.part = 'access_keys'
+    JOIN asked ON kept.snapshot_id = asked_id
     WHERE $role IS NULL
     GROUP BY week
 ),
@@ -194,16 +243,24 @@ keyed AS (
         AND kept.part = 'access_keys'
     WHERE status = 'Active'
 ),
+listed AS (
+    SELECT week, account_id, snapshot_id FROM kept WHERE part = 'access_keys'
+),
 user_counts AS (
     SELECT
         kept.week,
         count(*) AS users,
-        sum(CASE WHEN keyed.user_name IS NULL THEN 1 ELSE 0 END) AS users_without_keys
+        -- Null where no account's snapshot has both: a list of keys of another day does not know the users of this one.
+        sum(CASE WHEN listed.account_id IS NOT NULL THEN CASE WHEN keyed.user_name IS NULL THEN 1 ELSE 0 END END) AS users_without_keys
     FROM iam_users
     JOIN kept
         ON iam_users.snapshot_id = kept.snapshot_id
         AND iam_users.account_id = kept.account_id
         AND kept.part = 'users'
+    LEFT JOIN listed
+        ON kept.week = listed.week
+        AND kept.account_id = listed.account_id
+        AND kept.snapshot_id = listed.snapshot_id
     LEFT JOIN keyed
         ON kept.week = keyed.week
         AND iam_users.account_id = keyed.account_id
@@ -218,14 +275,16 @@ role_counts AS (
         sum(CASE
             WHEN last_used_known AND days_between(
                 greatest(created, last_used),
-                least(week + INTERVAL '7 days', $as_of)
+                least(roles_asked - INTERVAL '4 hours', week_end)
             ) > $role_threshold_days THEN 1 ELSE 0
-        END) AS unused_roles
+        END) AS unused_roles,
+        bool_or(coalesce(last_used_known, false)) AS knows_role_uses
     FROM iam_roles
     JOIN kept
         ON iam_roles.snapshot_id = kept.snapshot_id
         AND iam_roles.account_id = kept.account_id
         AND kept.part = 'roles'
+    JOIN asked ON kept.snapshot_id = asked_id
     WHERE NOT service_linked AND NOT identity_center AND role_is(iam_roles.account_id, role_name, $role)
     GROUP BY week
 ),
@@ -242,36 +301,41 @@ trust_counts AS (
         AND role_is(iam_trust_statements.account_id, role_name, $role)
     GROUP BY week
 ),
+-- A credential report names no key: whether one of its slots is a key of before, or another, is not known.
 key_weeks AS (
-    SELECT
-        week,
-        access_key_id AS key,
-        status = 'Active' AS is_active
+    SELECT DISTINCT week, kept.account_id, access_key_id AS key
     FROM iam_access_keys
     JOIN kept
         ON iam_access_keys.snapshot_id = kept.snapshot_id
         AND iam_access_keys.account_id = kept.account_id
         AND kept.part = 'access_keys'
-    -- A credential report names no key: whether one of its slots is a key of before, or another, is not known.
-    WHERE access_key_id IS NOT NULL
+    WHERE access_key_id IS NOT NULL AND status = 'Active'
 ),
 now_active AS (
-    SELECT week, count(DISTINCT key) AS named_active
+    SELECT week, account_id, count(*) AS named_active
     FROM key_weeks
-    WHERE is_active
-    GROUP BY week
+    GROUP BY week, account_id
 ),
 first_active AS (
-    SELECT key, min(week) AS active_since
+    SELECT account_id, key, min(week) AS active_since
     FROM key_weeks
-    WHERE is_active
-    GROUP BY key
+    GROUP BY account_id, key
 ),
-ever_counts AS (
-    SELECT weeks.week, count(*) AS ever_active
-    FROM weeks
-    JOIN first_active ON active_since <= weeks.week
-    GROUP BY weeks.week
+ever_active AS (
+    SELECT kept.week, kept.account_id, kept.has_ids, count(*) AS ever_active
+    FROM kept
+    JOIN first_active ON kept.account_id = first_active.account_id AND active_since <= kept.week
+    WHERE kept.part = 'access_keys'
+    GROUP BY kept.week, kept.account_id, kept.has_ids
+),
+retired_counts AS (
+    SELECT
+        ever_active.week,
+        sum(ever_active - coalesce(named_active, 0)) AS keys_retired,
+        bool_and(has_ids) AS tells_retired
+    FROM ever_active
+    LEFT JOIN now_active ON ever_active.week = now_active.week AND ever_active.account_id = now_active.account_id
+    GROUP BY ever_active.week
 ),
 counted AS (
     SELECT
@@ -279,14 +343,14 @@ counted AS (
         coalesce(accounts, 0) AS accounts,
         coalesce(accounts_read, 0) AS accounts_read,
         CASE WHEN tells_users THEN coalesce(users, 0) END AS users,
-        CASE WHEN tells_users AND tells_keys THEN coalesce(users_without_keys, 0) END AS users_without_keys,
+        CASE WHEN tells_users AND tells_keys THEN CASE WHEN users > 0 THEN users_without_keys ELSE 0 END END AS users_without_keys,
         CASE WHEN tells_keys THEN coalesce(active_keys, 0) END AS active_keys,
         CASE WHEN tells_keys THEN coalesce(inactive_keys, 0) END AS inactive_keys,
-        CASE WHEN tells_keys THEN coalesce(stale_keys, 0) END AS stale_keys,
+        CASE WHEN tells_keys AND tells_stale AND coalesce(knows_key_uses, true) THEN coalesce(stale_keys, 0) END AS stale_keys,
         CASE WHEN tells_keys THEN coalesce(root_keys, 0) END AS root_keys,
-        CASE WHEN tells_keys THEN coalesce(ever_active, 0) - coalesce(named_active, 0) END AS keys_retired,
+        CASE WHEN tells_keys AND coalesce(tells_retired, true) THEN coalesce(keys_retired, 0) END AS keys_retired,
         CASE WHEN tells_roles THEN coalesce(roles, 0) END AS roles,
-        CASE WHEN tells_roles THEN coalesce(unused_roles, 0) END AS unused_roles,
+        CASE WHEN tells_roles AND tells_unused AND coalesce(knows_role_uses, true) THEN coalesce(unused_roles, 0) END AS unused_roles,
         CASE WHEN tells_trust THEN coalesce(federated_roles, 0) END AS federated_roles,
         coalesce(sessions, 0) AS sessions,
         coalesce(sessions_oidc, 0) AS sessions_oidc,
@@ -307,8 +371,7 @@ counted AS (
     LEFT JOIN user_counts ON weeks.week = user_counts.week
     LEFT JOIN role_counts ON weeks.week = role_counts.week
     LEFT JOIN trust_counts ON weeks.week = trust_counts.week
-    LEFT JOIN ever_counts ON weeks.week = ever_counts.week
-    LEFT JOIN now_active ON weeks.week = now_active.week
+    LEFT JOIN retired_counts ON weeks.week = retired_counts.week
     LEFT JOIN act_counts ON weeks.week = act_counts.week
     LEFT JOIN held_counts ON weeks.week = held_counts.week
     -- One that has not begun counts for what was read at its very start.

@@ -20,6 +20,7 @@
 --   roles_tried: distinct roles that this caller failed to take: many roles look like a search, one like a mistake
 --   evidence_event_ids: event ids of the first and the last attempt
 -- findings: all
+-- subject: caller
 -- key: caller, role, error_code, reason
 -- screen: caller, role, reason, attempts, last_seen
 -- pitfall: These are the callers' records only. AWS does not record a denied call in the role owner's account, so that an

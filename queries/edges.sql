@@ -26,6 +26,7 @@
 --   resolved_by: the ways in which the caller is known
 --   first_seen_is_left_censored: whether the logs begin so shortly before first_seen that the use may well be older
 --   evidence_event_ids: event ids of the first and the last act
+-- subject: caller
 -- key: caller, role, method
 -- screen: caller, role, method, last_seen, assumptions, external
 -- pitfall: The first use in the logs is not the first use: first_seen_is_left_censored says when the logs begin too late to

@@ -40,6 +40,7 @@
 --   off_hours_share: share of the calls between 21 and 5 o'clock or on a weekend, in the zone of tz: people sleep, jobs do not
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids of the first and the last use
+-- subject: user_name
 -- key: access_key_id, account_id, user_name, via, place, agent, in_scope_of
 -- screen: access_key_id, user_name, agent, place, addresses, via, services, last_used, calls
 -- pitfall: What a key does in sessions that it opened is signed with other keys: they count here. Data events that no trail records

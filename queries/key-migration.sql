@@ -61,6 +61,7 @@
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids to look up
 -- findings: verdict in (RETIRE_NOW, RETIRE_AFTER_SOAK)
+-- subject: user_name
 -- key: account_id, user_name, slot, access_key_id
 -- watch: status, replacement
 -- screen: user_name, access_key_id, verdict, next_step, account_id, reasons

@@ -33,6 +33,7 @@
 --   error_count: those with an error
 --   services: services called in the session
 --   source_ips: addresses it was used from
+-- subject: role
 -- key: session_id
 -- pitfall: Neither key nor principal is enough alone: the console and Identity Center use other keys than the issue shows,
 --   EC2's issue names no principal, and key ids come back after a time. And a session's name is whatever its caller chose.

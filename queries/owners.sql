@@ -12,31 +12,36 @@
 --   grace_days: integer = 7; a key that was never used and is younger than this is not yet called unused
 --   max_inventory_days: integer = 7; an inventory older than this proves no idleness
 --   owner: text = null; only what this owner has, as in the column owner, in any case
+--   confirmed_days: integer = 365; an answer, or a question, of more days ago does not count any more
 -- columns:
---   owner: person or team to ask: by the file (--owners), else by tag, else who made it; null where nothing says
---   state: CONFIRMED, ASKED (and has not answered), NAMED (the file or a tag says), GUESSED (who made it, not who owns it), LEFT
---     (the directory says that the person has left), NONE, UNMATCHED (an entry of the file that is about nothing known)
+--   owner: person or team to ask: by the file (--owners), else by tag, else the person whose name, address or local part of an
+--     address the user's name is, where that is one person's alone, else who made it; null where nothing says
+--   state: CONFIRMED, ASKED (and has not answered), NAMED (the file or a tag says), GUESSED (named like the user, or who made it,
+--     not who owns it), LEFT (the directory says that the person has left, or had the person and has not any more), NONE,
+--     UNMATCHED (an entry of the file that is about nothing known)
 --   kind: key or role; entry for one of the file that is UNMATCHED
 --   account_id: account of the key or role
 --   name: user of the key, or name of the role
 --   access_key_id: the key; null for a role, and where its id is not known
---   owner_source: file:LINE, tag:KEY, creator, or null
+--   owner_source: file:LINE, tag:KEY, name, creator, or null
 --   contact: where to reach the owner: as the file says, else by the directory, else the owner where that is an address
 --   directory_name: name of the owner in the directory
 --   directory_email: address of the owner in the directory
 --   directory_active: whether the directory says that the person is active; null where the owner is not in it
---   asked: day on which the owner was asked: by the file, else tag rolecall:asked
---   confirmed: day on which the owner said that it is needed: by the file, else tag rolecall:confirmed
+--   asked: day on which the owner was asked: by the file, else tag rolecall:asked; what is no day, lies after as_of, or more than
+--     confirmed_days before it, is here too and does not count
+--   confirmed: day on which the owner said that it is needed: by the file, else tag rolecall:confirmed; counts as asked does
 --   created: when it was made
 --   created_by: who made it, where the logs show it
 --   last_used: last use of a key, by IAM or in the logs; of a role, by IAM
 --   arn: ARN of the user or role
---   confidence: high (confirmed), medium (the file or a tag says), low
+--   confidence: high (confirmed), medium (the file or a tag says), low (a guess, or nothing)
 --   reason_codes: what the owner rests on, and what is not known
 --   reasons: the same in words
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids of its making
 -- findings: state in (LEFT, NONE)
+-- subject: arn
 -- key: kind, account_id, name, access_key_id
 -- watch: owner, asked, confirmed
 -- screen: owner, state, kind, account_id, name, access_key_id, owner_source, asked
@@ -111,11 +116,11 @@ tagged AS (
         account_id,
         name,
         access_key_id,
-        lower(tag.key) AS tag_key,
+        lower(btrim(tag.key)) AS tag_key,
         tag.key AS tag_name,
-        tag.value AS tag_value
+        btrim(tag.value) AS tag_value
     FROM (SELECT kind, account_id, name, access_key_id, unnest(map_entries(tags)) AS tag FROM things) AS entries
-    WHERE tag.value <> ''
+    WHERE btrim(tag.value) <> ''
 ),
 owner_tags AS (
     SELECT
@@ -140,6 +145,18 @@ owner_tags AS (
     ) AS ranked
     GROUP BY 1, 2, 3, 4
 ),
+account_names AS (
+    SELECT account_id AS named_account_id, last_value(account_name ORDER BY snapshot_time, snapshot_id, account_name) AS account_name
+    FROM (
+        SELECT account_id, account_name, snapshot_time, snapshot_id FROM iam_snapshots
+        UNION ALL
+        SELECT known_account_id, name, iam_snapshots.snapshot_time, iam_snapshots.snapshot_id
+        FROM known_accounts
+        JOIN iam_snapshots ON known_accounts.snapshot_id = iam_snapshots.snapshot_id
+    ) AS names
+    WHERE account_name IS NOT NULL AND snapshot_time <= $as_of
+    GROUP BY account_id
+),
 -- Of several entries of the file that match, the first counts.
 filed AS (
     SELECT
@@ -153,8 +170,9 @@ filed AS (
         first_value(asked ORDER BY line) AS asked,
         first_value(confirmed ORDER BY line) AS confirmed
     FROM things
+    LEFT JOIN account_names ON things.account_id = named_account_id
     JOIN named_owners
-        ON glob_is(things.account_id, account_pattern)
+        ON (glob_is(things.account_id, account_pattern) OR glob_is(lower(account_name), lower(account_pattern)))
         AND glob_is(CASE kind WHEN 'key' THEN name END, user_pattern)
         AND glob_is(CASE kind WHEN 'role' THEN name END, role_pattern)
         AND glob_is(access_key_id, access_key_pattern)
@@ -167,6 +185,10 @@ owned AS (
         coalesce(
             filed.named_owner,
             owner_tags.owner,
+            own.directory_email,
+            own.directory_name,
+            alike.like_email,
+            alike.like_name,
             -- A person in a role is the session, not the role.
             arn_session(created_by),
             arn_name(created_by)
@@ -174,18 +196,20 @@ owned AS (
         CASE
             WHEN filed.line IS NOT NULL THEN concat('file:', filed.line)
             WHEN owner_tags.owner IS NOT NULL THEN concat('tag:', owner_tags.owner_tag)
+            WHEN own.handle IS NOT NULL OR alike.likeness IS NOT NULL THEN 'name'
             WHEN created_by IS NOT NULL THEN 'creator'
         END AS owner_source,
+        own.handle IS NOT NULL AS is_own_name,
         filed.contact,
         -- What the tags say of one owner is not said of another.
         coalesce(
             filed.asked,
-            CASE WHEN coalesce(owner_tags.owner, filed.named_owner) = coalesce(filed.named_owner, owner_tags.owner)
+            CASE WHEN lower(coalesce(owner_tags.owner, filed.named_owner)) = lower(coalesce(filed.named_owner, owner_tags.owner))
                 THEN owner_tags.asked END
         ) AS asked,
         coalesce(
             filed.confirmed,
-            CASE WHEN coalesce(owner_tags.owner, filed.named_owner) = coalesce(filed.named_owner, owner_tags.owner)
+            CASE WHEN lower(coalesce(owner_tags.owner, filed.named_owner)) = lower(coalesce(filed.named_owner, owner_tags.owner))
                 THEN owner_tags.confirmed END
         ) AS confirmed
     FROM things
@@ -199,26 +223,80 @@ owned AS (
         AND things.account_id = owner_tags.account_id
         AND things.name = owner_tags.name
         AND coalesce(things.access_key_id, '') = owner_tags.key_id
+    -- The people whose name, address or local part of an address is the user's name.
+    LEFT JOIN directory AS own ON things.kind = 'key' AND lower(btrim(things.name)) = own.handle
+    LEFT JOIN directory_likes AS alike
+        ON things.kind = 'key'
+        AND things.name NOT LIKE '%@%'
+        AND regexp_replace(lower(things.name), '[^\p{L}\p{N}]+', '', 'g') = alike.likeness
+),
+-- A day that is none, is yet to come, or is long past, says nothing of today.
+dated AS (
+    SELECT
+        *,
+        CASE
+            WHEN asked IS NULL THEN NULL
+            WHEN asked_on IS NULL THEN 'NO_DAY'
+            WHEN asked_on >= $as_of THEN 'LATER'
+            WHEN days_between(asked_on, $as_of) > $confirmed_days THEN 'LONG_AGO'
+            ELSE 'COUNTS'
+        END AS asked_is,
+        CASE
+            WHEN confirmed IS NULL THEN NULL
+            WHEN confirmed_on IS NULL THEN 'NO_DAY'
+            WHEN confirmed_on >= $as_of THEN 'LATER'
+            WHEN days_between(confirmed_on, $as_of) > $confirmed_days THEN 'LONG_AGO'
+            ELSE 'COUNTS'
+        END AS confirmed_is
+    FROM (
+        SELECT
+            *,
+            arrow_cast(
+                try_cast(regexp_match(asked, '^(\d{4}-\d{2}-\d{2})([T ].*)?$')[1] AS DATE),
+                'Timestamp(Microsecond, Some("UTC"))'
+            ) AS asked_on,
+            arrow_cast(
+                try_cast(regexp_match(confirmed, '^(\d{4}-\d{2}-\d{2})([T ].*)?$')[1] AS DATE),
+                'Timestamp(Microsecond, Some("UTC"))'
+            ) AS confirmed_on
+        FROM owned
+    ) AS days
 ),
 judged AS (
     SELECT
-        owned.* EXCEPT (contact),
+        dated.* EXCEPT (contact),
         coalesce(contact, directory_email, CASE WHEN owner LIKE '%@%' THEN owner END) AS contact,
         directory_name,
         directory_email,
         directory_active,
+        directory_state,
+        -- Only where nothing certain is known of the owner.
+        CASE
+            WHEN owner_source = 'name' AND NOT is_own_name THEN coalesce(NOT directory_active, like_state <> 'active')
+            WHEN directory.handle IS NULL THEN like_state <> 'active'
+        END AS may_have_left,
+        directory.handle IS NULL AND owner_domains.domain IS NOT NULL AS is_absent,
         coalesce(held.coverage, 0.0) AS coverage,
         CASE
-            WHEN NOT directory_active THEN 'LEFT'
-            WHEN confirmed IS NOT NULL THEN 'CONFIRMED'
-            WHEN asked IS NOT NULL THEN 'ASKED'
-            WHEN owner_source <> 'creator' THEN 'NAMED'
+            WHEN NOT directory_active AND (owner_source <> 'name' OR is_own_name) THEN 'LEFT'
+            WHEN confirmed_is = 'COUNTS' THEN 'CONFIRMED'
+            WHEN asked_is = 'COUNTS' THEN 'ASKED'
+            WHEN owner_source NOT IN ('name', 'creator') THEN 'NAMED'
             WHEN owner IS NOT NULL THEN 'GUESSED'
             ELSE 'NONE'
         END AS state
-    FROM owned
-    LEFT JOIN directory ON lower(owned.owner) = directory.handle
-    LEFT JOIN held ON owned.account_id = held.account_id
+    FROM dated
+    LEFT JOIN directory ON lower(btrim(dated.owner)) = directory.handle
+    LEFT JOIN directory_likes
+        ON dated.owner NOT LIKE '%@%'
+        AND regexp_replace(lower(dated.owner), '[^\p{L}\p{N}]+', '', 'g') = directory_likes.likeness
+    LEFT JOIN (
+        SELECT DISTINCT lower(split_part(coalesce(email, user_name), '@', 2)) AS domain
+        FROM directory_rows
+        WHERE coalesce(email, user_name) LIKE '%@%'
+    ) AS owner_domains
+        ON lower(btrim(dated.owner)) LIKE '%@%' AND split_part(lower(btrim(dated.owner)), '@', 2) = owner_domains.domain
+    LEFT JOIN held ON dated.account_id = held.account_id
 ),
 -- An entry that an earlier one leaves nothing to is of no use either.
 unmatched AS (
@@ -255,9 +333,15 @@ answer AS (
                 CASE
                     WHEN owner_source LIKE 'file:%' THEN 'OWNER_FILE'
                     WHEN owner_source LIKE 'tag:%' THEN 'OWNER_TAG'
+                    WHEN owner_source = 'name' THEN 'NAMESAKE'
                     WHEN owner_source = 'creator' THEN 'CREATOR'
                     ELSE 'NO_OWNER'
                 END,
+                CASE WHEN state = 'LEFT' AND directory_state = 'vanished' THEN 'VANISHED_FROM_DIRECTORY' END,
+                CASE WHEN may_have_left THEN 'OWNER_MAY_HAVE_LEFT' END,
+                CASE WHEN is_absent THEN 'OWNER_NOT_IN_DIRECTORY' END,
+                CASE WHEN confirmed_is <> 'COUNTS' THEN concat('CONFIRMED_', confirmed_is) END,
+                CASE WHEN asked_is <> 'COUNTS' THEN concat('ASKED_', asked_is) END,
                 CASE WHEN NOT in_inventory THEN 'NOT_IN_INVENTORY' END
             ),
             ','
@@ -265,15 +349,36 @@ answer AS (
         concat_ws(
             '; ',
             CASE state
-                WHEN 'LEFT' THEN 'the directory says that the owner has left: find another'
+                WHEN 'LEFT' THEN CASE directory_state
+                    WHEN 'vanished' THEN 'the directory had the owner and has not any more: find another'
+                    ELSE 'the directory says that the owner has left: find another'
+                END
                 WHEN 'CONFIRMED' THEN concat('the owner confirmed it on ', confirmed)
                 WHEN 'ASKED' THEN concat('the owner was asked on ', asked, ' and has not answered')
                 WHEN 'NAMED' THEN CASE
                     WHEN owner_source LIKE 'file:%' THEN 'the owners file names the owner: ask, and write the day there'
                     ELSE 'a tag names the owner: ask, and tag it rolecall:asked with the day'
                 END
-                WHEN 'GUESSED' THEN 'nobody is named; this is who made it'
+                WHEN 'GUESSED' THEN CASE owner_source
+                    WHEN 'name' THEN 'nobody is named; this is who has the name of the user'
+                    ELSE 'nobody is named; this is who made it'
+                END
                 ELSE 'nothing tells whose it is'
+            END,
+            CASE WHEN may_have_left THEN 'the one person of such a name in the directory has left: perhaps another one is meant' END,
+            CASE WHEN is_absent
+                THEN 'the directory keeps other addresses of that domain and not this one: a shared mailbox, or somebody who left' END,
+            CASE confirmed_is
+                WHEN 'NO_DAY' THEN 'what stands for the day of the confirmation is no day, such as 2026-01-31: it does not count'
+                WHEN 'LATER' THEN 'the day of the confirmation is yet to come: it does not count'
+                WHEN 'LONG_AGO'
+                    THEN concat('it was confirmed on ', confirmed, ', more than ', counted($confirmed_days, 'day'), ' ago: ask again')
+            END,
+            CASE asked_is
+                WHEN 'NO_DAY' THEN 'what stands for the day of the question is no day, such as 2026-01-31: it does not count'
+                WHEN 'LATER' THEN 'the day of the question is yet to come: it does not count'
+                WHEN 'LONG_AGO'
+                    THEN concat('the owner was asked on ', asked, ', more than ', counted($confirmed_days, 'day'), ' ago: ask again')
             END,
             CASE WHEN NOT in_inventory THEN 'it is in the logs and not in the inventory, which holds the tags' END
         ) AS reasons,
@@ -281,7 +386,7 @@ answer AS (
         string_to_array(concat_ws(',', made_event_id), ',') AS evidence_event_ids
     FROM judged
     WHERE ($account IS NULL OR account_id = $account)
-        AND ($owner IS NULL OR lower(owner) = lower($owner))
+        AND ($owner IS NULL OR lower(owner) = lower(btrim($owner)))
     UNION ALL
     SELECT
         named_owner,

@@ -47,6 +47,7 @@
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids to look up: first and last use, last change of the key
 -- findings: state in (STALE, NEVER_USED)
+-- subject: user_arn
 -- key: account_id, user_name, slot, access_key_id
 -- watch: status, user_has_console
 -- screen: account_id, user_name, access_key_id, state, days_idle, last_used, reasons

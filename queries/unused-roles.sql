@@ -47,6 +47,7 @@
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids to look up: last use, last time taken
 -- findings: state in (UNUSED, NEVER_USED_OLD)
+-- subject: role_arn
 -- key: account_id, role, role_id
 -- watch: trust_summary, instance_profiles
 -- screen: account_id, role, state, days_idle, last_used, last_assumed_by, reasons

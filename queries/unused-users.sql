@@ -47,6 +47,7 @@
 --   coverage: days of the window that the account's logs cover, 0 to 1
 --   evidence_event_ids: event ids to look up: the last sign-in, the last use
 -- findings: state in (LEAVER, ROOT_KEYS, ROOT_NO_MFA, NO_CREDENTIALS, UNUSED, NEVER_USED)
+-- subject: user_arn
 -- key: account_id, user_name
 -- watch: password, active_keys, mfa_active
 -- screen: account_id, user_name, state, password, active_keys, reasons

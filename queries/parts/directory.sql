@@ -43,22 +43,32 @@ directory_people AS (
     FROM directory_rows
     GROUP BY 1
 ),
-directory_handles AS (
+directory_words AS (
     SELECT
         *,
         bool_or(shares_active) OVER (PARTITION BY person) AS is_active
     FROM (
-        SELECT *, bool_or(state = 'active') OVER (PARTITION BY handle) AS shares_active
+        SELECT *, is_handle AND bool_or(state = 'active') OVER (PARTITION BY word, is_handle) AS shares_active
         FROM (
-            SELECT person, name, email, state, store_time, unnest(array_concat(user_names, emails)) AS handle
+            SELECT
+                person,
+                name,
+                email,
+                state,
+                store_time,
+                unnest(array_concat(user_names, emails, display_names)) AS word,
+                unnest(array_concat(
+                    array_repeat(true, array_length(user_names) + array_length(emails)),
+                    array_repeat(false, array_length(display_names))
+                )) AS is_handle
             FROM directory_people
-        ) AS each_handle
-        WHERE handle IS NOT NULL
+        ) AS words
+        WHERE word IS NOT NULL
     ) AS shared
 ),
 directory AS (
     SELECT
-        handle,
+        word AS handle,
         last_value(name ORDER BY state = 'active', state = 'inactive', store_time, name) AS directory_name,
         last_value(email ORDER BY state = 'active', state = 'inactive', store_time, email) AS directory_email,
         bool_or(is_active) AS directory_active,
@@ -68,8 +78,9 @@ directory AS (
             ELSE 'vanished'
         END AS directory_state,
         max(store_time) AS directory_time
-    FROM directory_handles
-    GROUP BY handle
+    FROM directory_words
+    WHERE is_handle
+    GROUP BY word
 ),
 directory_likes AS (
     SELECT
@@ -79,24 +90,9 @@ directory_likes AS (
         CASE WHEN bool_or(is_active) THEN 'active' ELSE min(state) END AS like_state
     FROM (
         SELECT
-            person,
-            name,
-            email,
-            state,
-            is_active,
-            regexp_replace(split_part(handle, '@', 1), '[^\p{L}\p{N}]+', '', 'g') AS likeness
-        FROM directory_handles
-        UNION ALL
-        SELECT
-            people.person,
-            people.name,
-            people.email,
-            people.state,
-            handles.is_active,
-            regexp_replace(lower(people.display_name), '[^\p{L}\p{N}]+', '', 'g')
-        FROM (SELECT person, name, email, state, unnest(display_names) AS display_name FROM directory_people) AS people
-        JOIN (SELECT person, bool_or(is_active) AS is_active FROM directory_handles GROUP BY person) AS handles
-            ON people.person = handles.person
+            *,
+            regexp_replace(CASE WHEN is_handle THEN split_part(word, '@', 1) ELSE lower(word) END, '[^\p{L}\p{N}]+', '', 'g') AS likeness
+        FROM directory_words
     ) AS likes
     WHERE likeness <> ''
     GROUP BY likeness

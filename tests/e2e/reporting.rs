@@ -58,6 +58,9 @@ GROUP BY caller_account_id, session_name
 ORDER BY user_name
 ";
 
+/// An account that is in the records and not in the bucket.
+const OTHER: &str = "444455556666";
+
 /// A formula, markup, an order to the terminal, a mention.
 const HOSTILE: &str = "=cmd|'/c calc'!A1<script>alert(1)</script>\u{1b}[2J<!channel>";
 
@@ -72,7 +75,9 @@ impl Site {
         let day = |day: u32, sessions: &[(&str, &str)]| {
             let records = sessions.iter().zip(1_u32..).map(|((name, agent), number)| {
                 let id = format!("{day:08}-0000-4000-8000-{number:012}");
-                let request = json!({"roleArn": "arn:aws:iam::111122223333:role/app/deploy", "roleSessionName": name});
+                let account = if *name == "gamma" { OTHER } else { "111122223333" };
+                let role = format!("arn:aws:iam::{account}:role/app/deploy");
+                let request = json!({"roleArn": role, "roleSessionName": name});
                 Record::assume_role(number)
                     .with("eventTime", json!(format!("2026-01-{day:02}T07:00:{number:02}Z")))
                     .with("eventID", json!(id))
@@ -167,7 +172,8 @@ fn findings_are_three_and_low_coverage_is_four() {
         "coverage is 0.000",
         "names",
     ]);
-    run(5, &["--fail-on", "any", "--require-coverage", "0.5", "--account", "444455556666"], 4);
+    // An account that the records name, whose logs nobody has.
+    run(5, &["--fail-on", "any", "--require-coverage", "0.5", "--account", OTHER], 4);
     for (args, told) in [
         (["--fail-on", "IDEL"], "IDLE"),
         (["--require-coverage", "1.5"], "--require-coverage"),
@@ -197,6 +203,37 @@ fn a_parameter_of_a_report_is_a_flag() {
     site.plain(&["edges", "--censor-days", "3"]).run().exits(0);
     site.plain(&["edges", "--censor-days", "x"]).run().exits(2).complains_of(&["censor_days"]);
     site.plain(&["names", "--censor-days", "3"]).run().exits(2).complains_of(&["censor_days"]);
+}
+
+#[test]
+fn regression_what_cannot_be_meant_is_refused() {
+    let site = Site::new(Ground::Folder);
+    for (report, flag, value, told) in [
+        ("stale-keys", "--threshold-days", "-1", "negative"),
+        ("unused-roles", "--grace-days", "-1", "negative"),
+        ("key-migration", "--soak-days", "-1", "negative"),
+        ("unused-users", "--max-inventory-days", "-7", "negative"),
+        ("burn-down", "--role-threshold-days", "1000000000000", "more than"),
+        ("edges", "--days", "-1", "negative"),
+        ("edges", "--from", "2027-01-01", "after the end"),
+        ("edges", "--as-of", "20260-01-01", "no time"),
+    ] {
+        // With 2026-01-06 as the end, so that nothing depends on the clock.
+        let end = if flag == "--as-of" { "--tz" } else { "--as-of" };
+        let end = [end, if end == "--tz" { "UTC" } else { "2026-01-06" }];
+        let run = site.plain(&[report, flag, value]).args(end).run().exits(2);
+        run.complains_of(&[told]);
+        assert!(run.stdout.is_empty(), "{run}");
+    }
+}
+
+#[test]
+fn a_time_that_is_yet_to_come_is_said() {
+    let site = Site::new(Ground::Folder);
+    let run = site.plain(&["edges", "--as-of", "2190-01-01"]).run().exits(0);
+    run.complains_of(&["--as-of 2190-01-01 is yet to come"]);
+    let run = site.plain(&["edges", "--as-of", "2026-01-06"]).run().exits(0);
+    assert!(!run.stderr().contains("yet to come"), "{run}");
 }
 
 #[test]

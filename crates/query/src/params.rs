@@ -1,17 +1,26 @@
 //! Parameters of reports: their types, their values, and the window that most of them share.
 //!
 //! Values are bound to placeholders as typed scalars, never pasted into SQL. Takes "now" as an
-//! argument.
+//! argument. What cannot be meant (a negative threshold, a window that ends before it begins) is refused here, for
+//! every report: in SQL a slip of the finger would make everything idle.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime};
 use datafusion::scalar::ScalarValue;
 
 use crate::front_matter::Entry;
 use crate::{QueryError, Values};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// What a whole number may be: counts, none of which can be negative, or be so large that sums with it overflow.
+const NUMBERS: RangeInclusive<i64> = 0..=1_000_000_000;
+/// The same for numbers of days (`days`, `…_days`): a century.
+const DAYS: RangeInclusive<i64> = 0..=36_500;
+/// Years that a time may lie in. A year typed with a digit too few or too many would select nothing, or everything.
+const YEARS: RangeInclusive<i32> = 1970..=2199;
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -126,10 +135,7 @@ impl Param {
         };
         match self.kind {
             ParamKind::Text => Ok(ScalarValue::from(text)),
-            ParamKind::Integer => {
-                let number = text.trim().parse::<i64>();
-                number.map(ScalarValue::from).map_err(|_| bad("no whole number"))
-            }
+            ParamKind::Integer => self.number(text).map(ScalarValue::from).map_err(|why| bad(&why)),
             ParamKind::Boolean => match text.trim() {
                 "true" => Ok(ScalarValue::from(true)),
                 "false" => Ok(ScalarValue::from(false)),
@@ -140,8 +146,30 @@ impl Param {
                 let micros = parse_time(text, ends_day).ok_or_else(|| {
                     bad("no time; write it like 2026-01-31 or 2026-01-31T09:00:00Z")
                 })?;
+                let year = DateTime::from_timestamp_micros(micros).map(|time| time.year());
+                if !year.is_some_and(|year| YEARS.contains(&year)) {
+                    let (first, last) = (YEARS.start(), YEARS.end());
+                    return Err(bad(&format!("not between the years {first} and {last}")));
+                }
                 Ok(timestamp(micros))
             }
+        }
+    }
+
+    /// The number, if it is one that can be meant; the error says what it is instead.
+    fn number(&self, text: &str) -> Result<i64, String> {
+        let text = text.trim();
+        let is_days = self.name == "days" || self.name.ends_with("_days");
+        let bounds = if is_days { DAYS } else { NUMBERS };
+        let is_whole = |text: &str| {
+            let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        match text.parse::<i64>() {
+            Ok(number) if bounds.contains(&number) => Ok(number),
+            Err(_) if !is_whole(text) => Err("no whole number".to_owned()),
+            _ if text.starts_with('-') => Err("negative".to_owned()),
+            _ => Err(format!("more than {}", bounds.end())),
         }
     }
 }
@@ -221,23 +249,27 @@ fn set_window(values: &mut Values, now: i64) -> Result<(), QueryError> {
         Some(ScalarValue::Int64(days)) => *days,
         _ => None,
     };
-    if let Some(days) = days.filter(|days| *days < 0) {
-        return Err(QueryError::BadParameter {
-            name: "days".to_owned(),
-            value: days.to_string(),
-            problem: "negative".to_owned(),
-        });
-    }
     let as_of = time(values, "as_of").unwrap_or(now);
     let to = time(values, "to").unwrap_or(as_of);
     let since_days = days.map(|days| to.saturating_sub(days.saturating_mul(MICROS_PER_DAY)));
     let from = time(values, "from").or(since_days).unwrap_or(0);
+    if from > to {
+        return Err(QueryError::BadParameter {
+            name: "from".to_owned(),
+            value: text_of(from),
+            problem: format!("after the end of the window, {}", text_of(to)),
+        });
+    }
     for (name, micros) in [("as_of", as_of), ("from", from), ("to", to)] {
         if let Some(value) = values.get_mut(name) {
             *value = timestamp(micros);
         }
     }
     Ok(())
+}
+
+fn text_of(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros).map(|time| time.to_rfc3339()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -295,6 +327,46 @@ mod tests {
         ] {
             assert_eq!(window(&[given]), Err(expected.to_owned()));
         }
+    }
+
+    #[test]
+    fn regression_what_cannot_be_meant_is_refused() {
+        let value = |name: &str, text: &str| {
+            let param = param(name, ParamKind::Integer, None);
+            param.value(text).map_err(|error| error.to_string())
+        };
+        for name in ["threshold_days", "grace_days", "soak_days", "days", "rows"] {
+            let negative = format!("parameter '{name}': '-1' is negative");
+            assert_eq!(value(name, "-1"), Err(negative));
+            assert_eq!(value(name, " 0 "), Ok(ScalarValue::from(0_i64)));
+        }
+        let days = |text: &str| value("max_inventory_days", text);
+        assert_eq!(days("36500"), Ok(ScalarValue::from(36_500_i64)));
+        for much in ["36501", "1000000000000", "99999999999999999999"] {
+            let expected = format!("parameter 'max_inventory_days': '{much}' is more than 36500");
+            assert_eq!(days(much), Err(expected));
+        }
+        assert!(days("-99999999999999999999").unwrap_err().ends_with("is negative"));
+        assert_eq!(value("rows", "1000000000"), Ok(ScalarValue::from(1_000_000_000_i64)));
+        assert!(value("rows", "1000000001").unwrap_err().ends_with("is more than 1000000000"));
+        for wrong in ["", "-", "1.5", "1e3", "--1"] {
+            assert!(days(wrong).unwrap_err().ends_with("is no whole number"), "{wrong}");
+        }
+        for (name, text) in [("as_of", "0226-01-05"), ("to", "20260-01-05"), ("from", "2200-01-01")]
+        {
+            let error = window(&[(name, text)]).unwrap_err();
+            assert!(error.starts_with(&format!("parameter '{name}'")), "{error}");
+        }
+    }
+
+    #[test]
+    fn regression_a_window_does_not_end_before_it_begins() {
+        let error = window(&[("from", "1970-01-09"), ("to", "1970-01-05")]).unwrap_err();
+        let expected = "parameter 'from': '1970-01-09T00:00:00+00:00' is after the end of the window, \
+                        1970-01-06T00:00:00+00:00";
+        assert_eq!(error, expected);
+        assert!(window(&[("from", "1970-05-01")]).is_err(), "it ends now");
+        assert!(window(&[("from", "1970-01-05"), ("to", "1970-01-05")]).is_ok(), "that whole day");
     }
 
     #[test]

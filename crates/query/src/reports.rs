@@ -13,9 +13,9 @@ use crate::params::{self, Param};
 use crate::reasons::{Explainer, Reasons};
 use crate::{Findings, QueryError, Rows, Session, Values, findings, parts, suggest};
 
-const KEYS: [&str; 10] = [
-    "title", "question", "with", "pitfall", "findings", "key", "watch", "screen", "coverage",
-    "figures",
+const KEYS: [&str; 11] = [
+    "title", "question", "with", "pitfall", "findings", "subject", "key", "watch", "screen",
+    "coverage", "figures",
 ];
 
 /// A report, as its file says it.
@@ -37,6 +37,8 @@ pub struct Report {
     pub pitfall: String,
     /// Which of its rows are findings, if it says so.
     pub findings: Option<Findings>,
+    /// The column that holds the ARN of what a row is about: a user, a role, a caller. Empty where it does not say.
+    pub subject: String,
     /// The columns that tell a row from the others, from one run to the next; empty where it does not say.
     pub key: Vec<String>,
     /// The columns whose change, from one run to the next, is one of the row though its verdict be the same.
@@ -97,6 +99,10 @@ impl Report {
             columns.iter().try_for_each(|column| known(name, column))?;
             Ok::<_, QueryError>(columns)
         };
+        let subject = value("subject");
+        if !subject.is_empty() {
+            known("subject", &subject)?;
+        }
         let (key, watch, screen) = (listed("key")?, listed("watch")?, listed("screen")?);
         let judged_by_coverage = match matter.value("coverage") {
             None | Some("window") => true,
@@ -114,6 +120,7 @@ impl Report {
             columns,
             pitfall: value("pitfall"),
             findings,
+            subject,
             key,
             watch,
             judged_by_coverage,
@@ -176,6 +183,9 @@ impl Report {
         section("Columns", columns.collect());
         if let Some(Findings::In { column, values }) = &self.findings {
             let _ = writeln!(text, "\nFindings\n  {column} is one of {}", values.join(", "));
+        }
+        if !self.subject.is_empty() {
+            let _ = writeln!(text, "\nWhat a row is about (--exceptions)\n  {}", self.subject);
         }
         if !self.watch.is_empty() {
             let _ = writeln!(

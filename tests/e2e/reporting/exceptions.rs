@@ -55,6 +55,42 @@ fn an_excepted_row_stays_and_does_not_count_until_it_expires() {
     run.complains_of(&["--fail-on", "1 finding"]);
 }
 
+/// Two roles and two keys, all idle; each pair with one that names the other.
+fn write_inventory(site: &Site) {
+    let role = |name: &str, id: &str| {
+        json!({"Path": "/app/", "RoleName": name, "RoleId": id,
+               "Arn": format!("arn:aws:iam::111122223333:role/app/{name}"), "CreateDate": "2024-01-01T00:00:00Z",
+               "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
+               "InstanceProfileList": [], "RolePolicyList": [], "AttachedManagedPolicies": [], "Tags": [],
+               "RoleLastUsed": {}})
+    };
+    let details = json!({"UserDetailList": [], "GroupDetailList": [], "Policies": [],
+                         "RoleDetailList": [role("deploy", "AROAEXAMPLEROLE000001"), role("terraform", "AROAEXAMPLEROLE000002")]});
+    site.scratch.write("iam/111122223333/details.json", details.to_string());
+    let args = ["--from", "iam", "--snapshot-time", "2026-01-06T12:00:00Z"];
+    site.scratch.lake("lake").command("inventory").args(args).run().exits(0);
+}
+
+#[test]
+fn regression_an_exception_by_arn_spares_what_the_row_is_about_alone() {
+    let site = Site::new(Ground::Folder);
+    write_inventory(&site);
+    let list = [
+        // Its path may be left out; the caller of all that the site's records show is a user.
+        ("terraform", "2026-12-31", "arn = \"arn:aws:iam::111122223333:role/terraform\""),
+        ("ana", "2026-12-31", "arn = \"arn:aws:iam::111122223333:user/ana\""),
+    ];
+    site.scratch.write("e.toml", exceptions(&list));
+    let args = ["--exceptions", "e.toml", "--as-of", "2026-01-06T12:00:00Z", "--format", "json"];
+    let roles = site.plain(&[&["unused-roles"][..], &args].concat()).run().exits(0);
+    let found = rows(&roles);
+    assert_eq!(column(&found, "role"), ["deploy", "terraform"]);
+    assert_eq!(found[0]["last_assumed_by"], "arn:aws:iam::111122223333:user/ana");
+    assert_eq!(column(&found, "exception"), [&json!(null), &json!("terraform")]);
+    let edges = site.plain(&[&["edges"][..], &args].concat()).run().exits(0);
+    assert!(rows(&edges).iter().all(|row| row["exception"] == "ana"), "the caller: {edges}");
+}
+
 #[test]
 fn a_file_that_can_be_misread_is_refused() {
     let site = Site::new(Ground::Folder);

@@ -89,7 +89,7 @@ fn what_flipped_came_and_went_is_said_with_its_reason() {
     assert_eq!(column(&rows, "change_reasons"), [&fell; 3]);
 
     // What was asked for is another thing: it says so.
-    let other = [&args[..], &["--account", "444455556666"]].concat();
+    let other = [&args[..], &["--account", super::OTHER]].concat();
     site.report(8, &other).run().exits(0).complains_of(&["as_of=2026-01-07", "other parameters"]);
 
     let broken = site.path("out/names/as_of=2026-01-06/names.parquet");

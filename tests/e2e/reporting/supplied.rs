@@ -111,6 +111,47 @@ fn a_database_that_cannot_tell_is_refused() {
 }
 
 #[test]
+fn regression_what_is_nowhere_is_wrong_usage() {
+    let site = Site::new(Ground::Folder);
+    let accounts = json!({"Accounts": [
+        {"Id": "111122223333", "Arn": "arn:aws:organizations::111122223333:account/o-1/111122223333",
+         "Name": "Production", "Email": "aws@example.com", "Status": "ACTIVE"}]});
+    site.scratch.write("iam/accounts.json", accounts.to_string());
+    let details =
+        json!({"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": []});
+    site.scratch.write("iam/111122223333/details.json", details.to_string());
+    let inventory = ["--from", "iam", "--snapshot-time", "2026-01-06T12:00:00Z"];
+    site.scratch.lake("lake").command("inventory").args(inventory).run();
+    let at = ["--as-of", "2026-01-06", "--format", "json"];
+    for (args, told) in [
+        (["edges", "--account", "111122223334"], "did you mean 111122223333?"),
+        (["edges", "--account", "productoin"], "did you mean production?"),
+        (["edges", "--account", "elsewhere"], "neither 12 digits nor the name of an account"),
+        (["edges", "--role", "deplyo"], "did you mean deploy?"),
+        (["edges", "--role", "999900001111/deploy"], "did you mean 111122223333/deploy?"),
+        (["lineage", "--access-key", "AKIAEXAMPLEKEY000002"], "did you mean AKIAEXAMPLEKEY000001?"),
+        (["owners", "--owner", "anna"], "--owner anna: no owners file, tag, directory"),
+    ] {
+        let run = site.plain(&[&args[..], &at].concat()).run().exits(2);
+        run.complains_of(&[args[1], args[2], told]);
+        assert!(run.stdout.is_empty(), "{run}");
+    }
+    let of = |args: &[&str]| rows(&site.plain(&[&["edges"], args, &at].concat()).run().exits(0));
+    let all = of(&[]);
+    assert!(!all.is_empty());
+    for name in ["production", "1111-2222-3333", "111122223333", super::OTHER] {
+        assert!(!of(&["--account", name]).is_empty(), "{name}");
+    }
+    assert_eq!(of(&["--role", "Production/deploy"]), of(&["--role", "111122223333/deploy"]));
+    let owners =
+        "[[owner]]\nname = \"Anna\"\nmatch = { account = \"production\", user = \"ana\" }\n";
+    site.scratch.write("owners.toml", owners);
+    let args = ["owners", "--owner", "anna", "--owners", "owners.toml"];
+    let mine = rows(&site.plain(&[&args[..], &at].concat()).run().exits(0));
+    assert_eq!(column(&mine, "name"), ["ana"]);
+}
+
+#[test]
 fn each_owner_has_a_list_to_send() {
     let site = Site::new(Ground::Folder);
     let owners = "[[owner]]\nname = \"Team A/B\"\ncontact = \"#team-a\"\nasked = 2026-01-04\n\

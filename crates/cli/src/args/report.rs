@@ -31,7 +31,7 @@ pub(crate) struct Report {
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<String>,
     /// The last N days before --as-of
-    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"], allow_negative_numbers = true)]
     pub(crate) days: Option<String>,
     /// From this time on
     #[arg(long, value_name = "TIME")]
@@ -39,8 +39,8 @@ pub(crate) struct Report {
     /// Up to this time
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// Only this account
-    #[arg(long, value_name = "ID")]
+    /// Only this account, by id or name
+    #[arg(long, value_name = "ACCOUNT")]
     pub(crate) account: Option<String>,
     /// Only this role: ARN, account/name or name
     #[arg(long, value_name = "ROLE")]
@@ -159,6 +159,8 @@ struct ParameterFlag {
 impl ParameterFlag {
     fn arg(&self) -> Arg {
         let arg = Arg::new(self.id).long(self.name).value_name("VALUE").help(self.help.clone());
+        // That a number cannot be negative, the parameter says itself.
+        let arg = arg.allow_negative_numbers(true);
         arg.help_heading("Parameters of single reports")
     }
 

@@ -21,15 +21,18 @@ use crate::render::{self, Format, Heading, Options, Renderer, Summary};
 use crate::term::Screen;
 use crate::{args, clock, log, term};
 
+mod accounts;
 mod annotate;
 mod cells;
 mod coverage;
 mod exceptions;
+mod filters;
 mod networks;
 mod owners;
 mod plan;
 mod since;
 mod split;
+mod subject;
 mod summary;
 mod toml_text;
 mod webhook;
@@ -57,8 +60,9 @@ pub(crate) async fn run(context: &Context, args: &args::Report) -> anyhow::Resul
         out.flush()?;
         return Ok(Exit::Done);
     }
-    let plan = Plan::new(context, args, &reports)?;
+    let mut plan = Plan::new(context, args, &reports)?;
     let session = context.session_with(plan.networks.clone(), plan.owners.clone()).await?;
+    filters::apply(&session, &mut plan).await?;
     let unseen = unseen(&session, plan.now).await?;
     let ignored = coverage::ignored(&session, &plan.ignored).await?;
     Run { context, plan: &plan, session, unseen, ignored }.all().await

@@ -3,11 +3,13 @@
 //! Every case has an account of its own, so that all of one report's cases lie in one lake and one run answers them.
 
 mod alive;
+mod burn_down;
 mod callers;
 mod decision_table;
 mod key_candidates;
 mod key_footprint;
 mod key_migration;
+mod leavers;
 mod owners;
 mod stale_keys;
 mod unused_roles;

@@ -60,6 +60,8 @@ pub(super) struct Annotator<'a> {
     /// What the webhook shows first where nothing was asked about.
     notable: Wanted,
     exceptions: Option<Vec<&'a Exception>>,
+    /// The column that names what a row is about.
+    subject: &'a str,
     since: Option<Since>,
     held: Held,
     as_of: i64,
@@ -84,7 +86,7 @@ pub(super) struct Surroundings<'a> {
 
 impl<'a> Annotator<'a> {
     /// For rows with the columns of `schema`.
-    pub(super) fn new(job: &Job<'_>, schema: &Schema, around: Surroundings<'a>) -> Self {
+    pub(super) fn new(job: &Job<'a>, schema: &Schema, around: Surroundings<'a>) -> Self {
         let comment = |name: &str| {
             let column = job.report.columns.iter().find(|column| column.name == name);
             column.map(|column| column.comment.clone())
@@ -132,6 +134,7 @@ impl<'a> Annotator<'a> {
                 wanted => wanted.clone(),
             },
             exceptions: around.exceptions,
+            subject: &job.report.subject,
             since: around.since,
             held: around.held,
             as_of: job.window.as_of,
@@ -160,7 +163,7 @@ impl<'a> Annotator<'a> {
         }
         let mut excepted: Vec<Option<(String, bool)>> = vec![None; batch.num_rows()];
         if let Some(exceptions) = &self.exceptions {
-            let facts = Facts::of(batch)?;
+            let facts = Facts::of(batch, self.subject)?;
             for (row, found) in excepted.iter_mut().enumerate() {
                 *found = exception_of(exceptions, &facts, row, self.as_of);
             }

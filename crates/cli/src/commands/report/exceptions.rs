@@ -10,7 +10,9 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use rolecall_query::{Reports, glob};
 
+use super::accounts::Accounts;
 use super::cells;
+use super::subject::Subject;
 use super::toml_text::{self, Document, Entry, Value};
 use crate::clock;
 use crate::commands::is_account;
@@ -38,6 +40,8 @@ pub(super) struct Exception {
     /// The report that it is about; any where it names none.
     pub(super) report: Option<String>,
     account: Option<String>,
+    /// What is to be said where `account` is neither an id nor a name of one.
+    account_complaint: Option<Usage>,
     arn: Option<String>,
     tag: Option<(String, Option<String>)>,
     columns: Vec<(String, String)>,
@@ -77,6 +81,26 @@ impl Exceptions {
         self.list.iter().filter(move |exception| {
             exception.report.as_ref().is_none_or(|wanted| wanted == report)
         })
+    }
+
+    /// Puts ids where accounts are called by their names. Until then such an exception matches nothing.
+    pub(super) fn name_accounts(&mut self, accounts: &Accounts) -> Result<(), Usage> {
+        for exception in &mut self.list {
+            let (Some(account), Some(complaint)) =
+                (&mut exception.account, exception.account_complaint.take())
+            else {
+                continue;
+            };
+            *account = accounts
+                .id_of(account)
+                .map_err(|problem| Usage::new(format!("{complaint}{problem}")))?;
+        }
+        Ok(())
+    }
+
+    /// Whether an account is called by its name.
+    pub(super) fn has_account_names(&self) -> bool {
+        self.list.iter().any(|exception| exception.account_complaint.is_some())
     }
 
     /// All of them.
@@ -147,6 +171,7 @@ fn exception(
         expires_micros,
         report: None,
         account: None,
+        account_complaint: None,
         arn: None,
         tag: None,
         columns: Vec::new(),
@@ -185,8 +210,12 @@ fn set_match(
             exception.report = Some(text);
         }
         "account" => {
+            let text = text.trim().to_owned();
             if !is_account(&text) {
-                return Err(complain(format!("match.account: '{text}' is not 12 digits")));
+                if text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(complain(format!("match.account: '{text}' is not 12 digits")));
+                }
+                exception.account_complaint = Some(complain("match.account".to_owned()));
             }
             exception.account = Some(text);
         }
@@ -241,11 +270,13 @@ pub(super) struct Facts {
     texts: Vec<(String, Vec<Option<String>>)>,
     /// Everything in columns of tags.
     tags: Vec<Vec<(String, String)>>,
+    /// What each row is about, where that is a user, a role or a caller.
+    subjects: Vec<Option<Subject>>,
 }
 
 impl Facts {
-    /// Reads the batch once, for all exceptions.
-    pub(super) fn of(batch: &RecordBatch) -> anyhow::Result<Self> {
+    /// Reads the batch once, for all exceptions. `subject` is the column that the report's front-matter names.
+    pub(super) fn of(batch: &RecordBatch, subject: &str) -> anyhow::Result<Self> {
         let mut texts = Vec::new();
         let mut tags = vec![Vec::new(); batch.num_rows()];
         for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
@@ -258,7 +289,12 @@ impl Facts {
                 texts.push((name.clone(), cells::texts(array)?));
             }
         }
-        Ok(Self { texts, tags })
+        let mut facts = Self { texts, tags, subjects: Vec::new() };
+        let is_there = |name: &str| facts.texts.iter().any(|(other, _)| other == name);
+        let rows = 0..batch.num_rows();
+        let subjects = rows.map(|row| Subject::of(subject, is_there, |name| facts.text(name, row)));
+        facts.subjects = subjects.collect();
+        Ok(facts)
     }
 
     fn text(&self, column: &str, row: usize) -> Option<&str> {
@@ -266,43 +302,34 @@ impl Facts {
         values.get(row)?.as_deref()
     }
 
-    /// Every ARN that the row names, and those of the user or role that it is about.
-    fn arns(&self, row: usize) -> Vec<String> {
-        let values = self.texts.iter().filter_map(|(_, values)| values.get(row)?.as_deref());
-        let mut arns: Vec<String> =
-            values.filter(|value| value.starts_with("arn:")).map(str::to_owned).collect();
-        if let Some(account) = self.text("account_id", row) {
-            for (column, kind) in [("user_name", "user"), ("role", "role"), ("role_name", "role")] {
-                let name = self.text(column, row).filter(|name| !name.starts_with("arn:"));
-                arns.extend(name.map(|name| format!("arn:aws:iam::{account}:{kind}/{name}")));
-            }
-        }
-        arns
+    fn subject(&self, row: usize) -> Option<&Subject> {
+        self.subjects.get(row)?.as_ref()
     }
 
-    /// The accounts that the row is about: of its `account_id`, else of any account that it names.
+    /// Whether the row is of that account: by its `account_id`, else by where its subject lies.
     fn is_of(&self, account: &str, row: usize) -> bool {
-        if let Some(own) = self.text("account_id", row) {
-            return own == account;
-        }
-        let named = self.texts.iter().filter(|(name, _)| name.ends_with("_account_id"));
-        let mut named = named.filter_map(|(_, values)| values.get(row)?.as_deref());
-        named.any(|id| id == account)
-            || self.arns(row).iter().any(|arn| arn.split(':').nth(4) == Some(account))
+        let own = self.text("account_id", row);
+        own.or_else(|| self.subject(row)?.account()) == Some(account)
     }
 
     /// Whether `exception` is about that row.
     pub(super) fn matches(&self, exception: &Exception, row: usize) -> bool {
         let account = exception.account.as_ref().is_none_or(|account| self.is_of(account, row));
         let arn = || {
-            let wanted = exception.arn.as_ref();
-            wanted.is_none_or(|wanted| self.arns(row).iter().any(|arn| glob(wanted, arn)))
+            exception.arn.as_ref().is_none_or(|wanted| {
+                self.subject(row).is_some_and(|subject| subject.is_meant_by(wanted))
+            })
         };
         let tag = || {
             exception.tag.as_ref().is_none_or(|(name, value)| {
                 let tags = self.tags.get(row).into_iter().flatten();
-                let mut tags = tags.filter(|(other, _)| other == name);
-                tags.any(|(_, other)| value.as_ref().is_none_or(|value| glob(value, other)))
+                // To IAM, too, tags whose names differ by case alone are one.
+                let mut tags = tags.filter(|(other, _)| other.trim().eq_ignore_ascii_case(name));
+                tags.any(|(_, other)| {
+                    value.as_ref().is_none_or(|value| {
+                        glob(&value.to_lowercase(), &other.trim().to_lowercase())
+                    })
+                })
             })
         };
         let columns = || {

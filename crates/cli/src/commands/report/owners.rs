@@ -8,7 +8,7 @@ use std::path::Path;
 use rolecall_query::NamedOwner;
 
 use super::toml_text::{self, Document, Entry, Value};
-use crate::clock;
+use crate::clock::{self, GivenTime};
 use crate::commands::is_account;
 use crate::exit::Usage;
 use crate::settings::did_you_mean;
@@ -44,9 +44,9 @@ fn owner(
                 }
             }
             ("asked" | "confirmed", Value::Text(text) | Value::Time(text)) => {
-                clock::parse_time(&text).map_err(|error| complain(format!("{name}: {error}")))?;
-                let day = if name == "asked" { &mut owner.asked } else { &mut owner.confirmed };
-                *day = Some(text);
+                let day = day(&text).map_err(|error| complain(format!("{name}: {error}")))?;
+                let place = if name == "asked" { &mut owner.asked } else { &mut owner.confirmed };
+                *place = Some(day);
             }
             ("name" | "contact", Value::Text(text)) if text.trim().is_empty() => {
                 return Err(complain(format!("{name} is empty")));
@@ -79,6 +79,15 @@ fn owner(
     Ok(owner)
 }
 
+/// The day, as `2026-01-05`. A time of day is more than anybody asks for, and is left out.
+fn day(text: &str) -> Result<String, clock::BadTime> {
+    let micros = match clock::parse_time(text)? {
+        GivenTime::Instant(micros) | GivenTime::Day(micros) => micros,
+    };
+    let text = clock::format_time(micros);
+    Ok(text.split(' ').next().unwrap_or_default().to_owned())
+}
+
 fn set_match(
     owner: &mut NamedOwner,
     document: &Document<'_>,
@@ -95,9 +104,9 @@ fn set_match(
     if text.trim().is_empty() {
         return Err(complain(format!("match.{name} is empty")));
     }
-    let has_wildcard = text.contains(['*', '?']);
     let pattern = match known {
-        "account" if !is_account(&text) && !has_wildcard => {
+        // Anything else is the name of an account, as SQL knows it.
+        "account" if !is_account(&text) && text.bytes().all(|byte| byte.is_ascii_digit()) => {
             return Err(complain(format!("match.account: '{text}' is not 12 digits")));
         }
         "arn" if !text.starts_with("arn:") && !text.starts_with('*') => {
@@ -124,7 +133,7 @@ mod tests {
     #[test]
     fn an_entry_says_who_and_of_what() {
         let text = "[[owner]]\nname = \"platform\"\ncontact = \"#platform\"\nasked = 2026-01-05\n\
-                    confirmed = \"2026-01-07\"\nmatch = { account = \"1111*\", user = \"ci-*\" }\n\
+                    confirmed = \"2026-01-07T23:30:00Z\"\nmatch = { account = \"1111*\", user = \"ci-*\" }\n\
                     \n[[owner]]\nname = \"ann\"\nmatch = { arn = \"arn:aws:iam::*:role/x\" }\n";
         let some = |text: &str| Some(text.to_owned());
         let first = NamedOwner {

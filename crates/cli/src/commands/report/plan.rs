@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rolecall_query::{Findings, NamedOwner, Networks, Report, Reports, Values, Window};
+use rolecall_query::{Findings, NamedOwner, Networks, Report, Reports, Values, Window, parse_time};
 
 use super::exceptions::Exceptions;
 use super::webhook::Webhook;
 use super::{networks, owners};
-use crate::commands::{self, Context};
+use crate::commands::{self, Context, is_account};
 use crate::exit::Usage;
 use crate::render::Format;
 use crate::settings::{did_you_mean, parse_zone};
@@ -105,6 +105,9 @@ impl<'a> Plan<'a> {
         };
         let given = parameters(args)?;
         let zone = zone(scheduled.tz.as_deref())?;
+        if let Some(text) = given.get("as_of") {
+            warn_of_future(text, now);
+        }
         let wanted = wanted(&chosen, &scheduled.fail_on)?;
         let jobs = chosen.iter().zip(wanted).map(|(&report, wanted)| {
             let given = with_zone(report, given.clone(), zone.as_deref());
@@ -170,6 +173,32 @@ impl<'a> Plan<'a> {
     }
 }
 
+impl Plan<'_> {
+    /// Gives every report that was given `name` another value of it.
+    pub(super) fn give(&mut self, name: &str, value: &str) -> Result<(), Usage> {
+        for job in self.jobs.iter_mut().filter(|job| job.given.contains_key(name)) {
+            job.given.insert(name.to_owned(), value.to_owned());
+            let values = job.report.bind(&job.given, self.now);
+            job.values = values.map_err(|error| Usage::new(error.to_string()))?;
+            job.account = account_of(&job.given);
+        }
+        Ok(())
+    }
+}
+
+/// Nothing is known of a time that is yet to come: the reports are as of what was read, and ages count on. Today is not over
+/// before tonight, and clocks differ a little.
+fn warn_of_future(text: &str, now: i64) {
+    const LENIENCE: i64 = 3_600_000_000;
+    let Some(start) = parse_time(text, false) else { return };
+    if start > now.saturating_add(LENIENCE) {
+        let now = clock::format_time(now);
+        tracing::warn!(
+            "--as-of {text} is yet to come (it is {now}): what happens until then is in no log and no inventory"
+        );
+    }
+}
+
 /// A misspelt column would make no lists, without a word.
 fn known_column(reports: &[&Report], name: &str) -> Result<(), Usage> {
     let columns = || reports.iter().flat_map(|report| &report.columns).map(|c| c.name.as_str());
@@ -225,13 +254,18 @@ fn job<'a>(
     given.retain(|name, _| !all || has(name));
     let values = report.bind(&given, now).map_err(|error| Usage::new(error.to_string()))?;
     let window = Window::of(&values, now);
-    let role_account = |role: &String| match role.split(':').nth(4) {
+    let account = account_of(&given);
+    Ok(Job { report, given, values, window, account, wanted })
+}
+
+/// The account that the values ask for, by itself or as that of a role.
+fn account_of(given: &BTreeMap<String, String>) -> Option<String> {
+    let of_role = |role: &String| match role.split(':').nth(4) {
         Some(account) => Some(account.to_owned()),
         None => role.split_once('/').map(|(account, _)| account.to_owned()),
     };
-    let account = given.get("account").cloned();
-    let account = account.or_else(|| given.get("role").and_then(role_account));
-    Ok(Job { report, given, values, window, account, wanted })
+    let of_role = || given.get("role").and_then(of_role).filter(|account| is_account(account));
+    given.get("account").cloned().or_else(of_role)
 }
 
 /// Which rows of each report count. A verdict that none of them has is a slip of the finger, after which

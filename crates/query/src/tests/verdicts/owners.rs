@@ -1,8 +1,8 @@
-//! `owners` and `burn-down`: whom to ask, and whether it is getting less.
+//! `owners`: whom to ask about each key and role.
 
-use super::super::lake::{Row, TestLake, at, event};
+use super::super::lake::{Row, at};
 use super::super::reporting::run;
-use super::{Case, WINDOW, ago, by_iam, lake};
+use super::{Case, WINDOW, ago, lake};
 use crate::NamedOwner;
 
 const AS_OF: (&str, &str) = ("as_of", "2026-07-01T00:00:00Z");
@@ -135,125 +135,139 @@ async fn the_file_goes_before_tags_and_its_first_entry_counts() {
     assert_eq!(run(&lake, "owners", &mine, "kind name").await, "key | ci-web\nrole | deploy");
 }
 
-#[tokio::test]
-async fn each_week_counts_what_its_snapshots_hold() {
-    let keys = |case: &Case, names: &[&str]| -> Vec<Row> {
-        names
-            .iter()
-            .map(|name| by_iam(case.key(name, &format!("AKIA{name}"), 400), 40, "ec2"))
-            .collect()
-    };
-    let mut lakes = Vec::new();
-    // Read in two weeks: three keys, then one that is active and one that is not, and a stale one.
-    let case = Case::new("both weeks").snapshot(16, PARTS);
-    let first = keys(&case, &["A", "B", "C"]);
-    let users = ["A", "B", "C", "D"].map(|name| user(&case, name, &[]));
-    lakes.push(case);
-    let case = Case::new("both weeks").snapshot(2, PARTS);
-    let mut second = keys(&case, &["A", "B"]);
-    second.push(by_iam(case.key("C", "AKIAC", 400), 100, "ec2"));
-    second[1] = second[1].clone().text("status", "Inactive");
-    let later_users = ["A", "B", "C"].map(|name| user(&case, name, &[]));
-    let roles = [
-        role(&case, "R").number("last_used", at(&ago(100))),
-        role(&case, "S").number("last_used", at(&ago(10))),
+fn person(case: &Case, id: &str, email: &str, active: bool) -> Row {
+    case.row()
+        .text("user_id", id)
+        .text("user_name", email)
+        .text("email", email)
+        .flag("active", active)
+}
+
+/// Users of one account with these tags, each with a key, and the rows of `owners` about them.
+async fn judged(tags: &[(&str, &[(&str, &str)])], given: &[(&str, &str)], columns: &str) -> String {
+    let (before, now) = (
+        Case::new("directory").snapshot(40, &["identity_store"]),
+        Case::new("directory").snapshot(1, &["identity_store"]),
+    );
+    let people = [
+        person(&before, "u-van", "van@example.com", true),
+        person(&now, "u-ann", "ann@example.com", true),
+        person(&now, "u-zoe", "zoe@example.com", false),
+        person(&now, "u-sam", "sam@example.com", true),
+        person(&now, "u-sam-2", "sam@other.example", false),
     ];
-    let trust = case
-        .row()
-        .text("role_arn", "arn:aws:iam::1:role/S")
-        .text("role_name", "S")
-        .number("statement", 0)
-        .text("effect", "Allow")
-        .text("principal_type", "Federated")
-        .text("principal", "arn:aws:iam::1:oidc-provider/x")
-        .flag("negated", false);
-    lakes.push(case);
-    // Read in the first week only: counts on as it was.
-    let case = Case::new("first week").snapshot(15, PARTS);
-    let other = keys(&case, &["X"]);
-    lakes.push(case);
-    let lake = lake(lakes)
-        .rows("iam_access_keys", first)
-        .rows("iam_access_keys", second)
-        .rows("iam_access_keys", other)
+    let case = Case::new("owners judged").snapshot(1, PARTS).logs(WINDOW);
+    let users: Vec<Row> = tags.iter().map(|(name, tags)| user(&case, name, tags)).collect();
+    let keys: Vec<Row> =
+        tags.iter().map(|(name, _)| case.key(name, &format!("AKIA{name}"), 400)).collect();
+    let lake = lake([before, now, case])
+        .rows("identity_store_users", people)
         .rows("iam_users", users)
-        .rows("iam_users", later_users)
-        .rows("iam_roles", roles)
-        .rows("iam_trust_statements", [trust]);
-    let columns = "week iso_week accounts accounts_read users users_without_keys active_keys inactive_keys \
-                   stale_keys roles unused_roles federated_roles active_keys_change share_read";
-    assert_eq!(
-        run(&lake, "burn-down", &[AS_OF], columns).await,
-        "2026-06-15 | 2026-W25 | 2 | 2 | 4 | 1 | 4 | 0 | 0 | 0 | 0 | 0 |  | 1.0\n\
-         2026-06-22 | 2026-W26 | 2 | 0 | 4 | 1 | 4 | 0 | 0 | 0 | 0 | 0 | 0 | 0.0\n\
-         2026-06-29 | 2026-W27 | 2 | 1 | 3 | 1 | 3 | 1 | 1 | 2 | 1 | 1 | -1 | 0.5"
-    );
-}
-
-/// A lake with snapshots of one account, each so many days ago with so many active keys.
-fn snapshots(name: &str, counts: &[(i64, usize)]) -> Vec<TestLake> {
-    let each = counts.iter().map(|(days, count)| {
-        let case = Case::new(name).snapshot(*days, &["access_keys", "access_key_last_used"]);
-        let keys = (0..*count).map(|key| case.key("u", &format!("AKIA{name}{key}"), 400));
-        let keys: Vec<Row> = keys.collect();
-        case.lake.rows("iam_access_keys", keys)
-    });
-    each.collect()
+        .rows("iam_access_keys", keys);
+    let given: Vec<_> = [AS_OF].into_iter().chain(given.iter().copied()).collect();
+    run(&lake, "owners", &given, columns).await
 }
 
 #[tokio::test]
-async fn an_end_is_foreseen_only_where_the_pace_leads_there() {
-    let lake = |lakes: Vec<TestLake>| lakes.into_iter().fold(TestLake::default(), TestLake::merged);
-    let columns = "iso_week active_keys keys_retired users weeks_left eta";
-    // Four keys of eight in four weeks.
-    let steady = lake(snapshots("steady", &[(30, 8), (2, 4)]));
-    let given = [AS_OF, ("from", "2026-06-24T00:00:00Z")];
-    assert_eq!(
-        run(&steady, "burn-down", &[AS_OF], columns).await.lines().last(),
-        Some("2026-W27 | 4 | 4 |  | 4 | 2026-07-27")
-    );
-    // In two weeks nobody can see a pace.
-    assert_eq!(
-        run(&steady, "burn-down", &given, columns).await,
-        "2026-W26 | 8 | 0 |  |  | \n2026-W27 | 4 | 4 |  |  | "
-    );
-    let slow = lake(snapshots("slow", &[(30, 400), (2, 399)]));
-    let last = "2026-W27 | 399 | 1 |  |  | ";
-    assert_eq!(run(&slow, "burn-down", &[AS_OF], columns).await.lines().last(), Some(last));
-    // An account that was not known before brings keys that are not new.
-    let joined = [snapshots("joined", &[(30, 8), (2, 4)]), snapshots("other", &[(2, 1)])];
-    let joined = joined.into_iter().flatten().collect();
-    let last = "2026-W27 | 5 | 4 |  |  | ";
-    assert_eq!(run(&lake(joined), "burn-down", &[AS_OF], columns).await.lines().last(), Some(last));
-    let done = lake(snapshots("done", &[(9, 1), (2, 0)]));
-    let last = "2026-W27 | 0 | 1 |  | 0 | 2026-06-29";
-    assert_eq!(run(&done, "burn-down", &[AS_OF], columns).await.lines().last(), Some(last));
-}
-
-#[tokio::test]
-async fn sessions_are_counted_by_how_their_role_was_taken() {
-    let case = Case::new("sessions").logs(7);
-    let account = case.account.clone();
-    let act = |id: &str, days: i64, name: &str| event(id, &ago(days), name);
-    let center = "AWSReservedSSO_Admin_0123456789abcdef";
-    let acts = [
-        act("a", 3, "AssumeRole").by_user("u", "AKIAU").role(&account, "R", "s"),
-        // The same session, its credentials renewed within the hour.
-        act("b", 3, "AssumeRole").by_user("u", "AKIAU").role(&account, "R", "s"),
-        act("c", 1, "AssumeRole").by_user("u", "AKIAU").role(&account, "R", "s"),
-        act("d", 1, "AssumeRoleWithWebIdentity").role(&account, "R", "ci"),
-        act("e", 1, "AssumeRoleWithSAML").role(&account, center, "ann"),
-        act("f", 1, "AssumeRoleWithSAML").role(&account, "Analyst", "ann"),
+async fn regression_a_confirmation_must_be_a_day_that_is_not_long_past() {
+    let ann = ("owner", "ann@example.com");
+    let confirmed = |day: &'static str| [ann, ("rolecall:confirmed", day)];
+    let asked = |day: &'static str| [ann, ("rolecall:asked", day)];
+    let rows: Vec<(&str, [(&str, &str); 2])> = vec![
+        ("a-day", confirmed(" 2026-06-30 ")),
+        ("b-time", confirmed("2026-06-30T10:00:00Z")),
+        ("c-word", confirmed("yes")),
+        ("d-calendar", confirmed("2026-02-30")),
+        ("e-later", confirmed("2026-07-01")),
+        ("f-old", confirmed("2025-06-30")),
+        ("g-not-so-old", confirmed("2025-07-01")),
+        ("h-asked", asked("2026-06-01")),
+        ("i-asked-old", asked("2020-01-01")),
+        ("j-asked-soon", asked("soon")),
     ];
-    let lake = lake([case]).rows("credential_events", acts);
-    let columns = "iso_week accounts active_keys sessions sessions_oidc sessions_identity_center sessions_saml \
-                   sessions_service sessions_user share_held";
+    let tags: Vec<(&str, &[(&str, &str)])> =
+        rows.iter().map(|(name, tags)| (*name, &tags[..])).collect();
+    let columns = "name state confidence reason_codes";
     assert_eq!(
-        run(&lake, "burn-down", &[AS_OF], columns).await,
-        "2026-W26 | 0 |  | 1 | 0 | 0 | 0 | 0 | 1 | 0.714\n\
-         2026-W27 | 0 |  | 4 | 1 | 1 | 1 | 0 | 1 | 1.0"
+        judged(&tags, &[], columns).await,
+        "a-day | CONFIRMED | high | [OWNER_CONFIRMED, OWNER_TAG]\n\
+         b-time | CONFIRMED | high | [OWNER_CONFIRMED, OWNER_TAG]\n\
+         c-word | NAMED | medium | [OWNER_TAG, CONFIRMED_NO_DAY]\n\
+         d-calendar | NAMED | medium | [OWNER_TAG, CONFIRMED_NO_DAY]\n\
+         e-later | NAMED | medium | [OWNER_TAG, CONFIRMED_LATER]\n\
+         f-old | NAMED | medium | [OWNER_TAG, CONFIRMED_LONG_AGO]\n\
+         g-not-so-old | CONFIRMED | high | [OWNER_CONFIRMED, OWNER_TAG]\n\
+         h-asked | ASKED | medium | [OWNER_ASKED, OWNER_TAG]\n\
+         i-asked-old | NAMED | medium | [OWNER_TAG, ASKED_LONG_AGO]\n\
+         j-asked-soon | NAMED | medium | [OWNER_TAG, ASKED_NO_DAY]"
     );
-    let given = [AS_OF, ("role", "Analyst")];
-    let columns = "iso_week sessions sessions_saml";
-    assert_eq!(run(&lake, "burn-down", &given, columns).await, "2026-W27 | 1 | 1");
+    let shorter = [("confirmed_days", "7")];
+    let answer = judged(&tags[6..8], &shorter, "name state reasons").await;
+    assert_eq!(
+        answer,
+        "g-not-so-old | NAMED | a tag names the owner: ask, and tag it rolecall:asked with the day; it was confirmed on \
+         2025-07-01, more than 7 days ago: ask again\n\
+         h-asked | NAMED | a tag names the owner: ask, and tag it rolecall:asked with the day; the owner was asked on \
+         2026-06-01, more than 7 days ago: ask again"
+    );
+}
+
+#[tokio::test]
+async fn a_name_is_a_guess_where_it_is_one_persons_alone() {
+    let tags: [(&str, &[(&str, &str)]); 10] = [
+        ("ann", &[]),
+        ("ci", &[("email", "platform-team@example.com")]),
+        ("plain", &[(" Owner ", "  ANN@Example.com ")]),
+        ("sam", &[]),
+        ("van@example.com", &[]),
+        ("vans", &[("owner", "van@example.com")]),
+        ("web", &[("owner", "Zoe")]),
+        ("zoe", &[]),
+        ("zoe@example.com", &[]),
+        ("zoe-bot", &[("owner", "zoe@example.com")]),
+    ];
+    let columns = "name owner state owner_source directory_active confidence reason_codes";
+    assert_eq!(
+        judged(&tags, &[], columns).await,
+        "plain | ANN@Example.com | NAMED | tag: Owner | true | medium | [OWNER_TAG]\n\
+         web | Zoe | NAMED | tag:owner |  | medium | [OWNER_TAG, OWNER_MAY_HAVE_LEFT]\n\
+         ann | ann@example.com | GUESSED | name | true | low | [NAMESAKE]\n\
+         ci | platform-team@example.com | NAMED | tag:email |  | medium | [OWNER_TAG, OWNER_NOT_IN_DIRECTORY]\n\
+         van@example.com | van@example.com | LEFT | name | false | low | [OWNER_LEFT, NAMESAKE, VANISHED_FROM_DIRECTORY]\n\
+         vans | van@example.com | LEFT | tag:owner | false | low | [OWNER_LEFT, OWNER_TAG, VANISHED_FROM_DIRECTORY]\n\
+         zoe | zoe@example.com | GUESSED | name | false | low | [NAMESAKE, OWNER_MAY_HAVE_LEFT]\n\
+         zoe-bot | zoe@example.com | LEFT | tag:owner | false | low | [OWNER_LEFT, OWNER_TAG]\n\
+         zoe@example.com | zoe@example.com | LEFT | name | false | low | [OWNER_LEFT, NAMESAKE]\n \
+         |  | NONE |  |  | low | [NO_OWNER]"
+            .replace("\n | ", "\nsam | ")
+    );
+    let mine = [("owner", " ann@EXAMPLE.com ")];
+    assert_eq!(judged(&tags, &mine, "name").await, "plain\nann");
+}
+
+#[tokio::test]
+async fn an_entry_of_the_file_may_call_an_account_by_its_name() {
+    let case = Case::new("named account").snapshot(1, PARTS).logs(WINDOW);
+    let known = case
+        .row()
+        .text("known_account_id", case.account.clone())
+        .text("name", "Prod")
+        .text("kind", "organization");
+    let keys = [case.key("ci", "AKIACI", 400)];
+    let users = [user(&case, "ci", &[])];
+    let lake = lake([case])
+        .rows("known_accounts", [known])
+        .rows("iam_users", users)
+        .rows("iam_access_keys", keys);
+    let entry = |line: usize, account: &str| NamedOwner {
+        line,
+        account: Some(account.to_owned()),
+        owner: "platform".to_owned(),
+        ..NamedOwner::default()
+    };
+    let lake = lake.owners([entry(1, "sandbox"), entry(5, "prod")]);
+    assert_eq!(
+        run(&lake, "owners", &[AS_OF], "state name owner_source").await,
+        "UNMATCHED |  | file:1\nNAMED | ci | file:5"
+    );
 }

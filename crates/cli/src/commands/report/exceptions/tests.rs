@@ -121,20 +121,68 @@ fn rows_match_by_account_arn_tag_and_column() {
         ("tags", Arc::new(tags.finish()) as ArrayRef),
     ])
     .unwrap();
-    let facts = Facts::of(&batch).unwrap();
+    let facts = Facts::of(&batch, "").unwrap();
+    let of_roles = Facts::of(&batch, "role").unwrap();
+    let arn = "{ arn = \"arn:aws:iam::*:role/*Admin\" }";
+    let exceptions = parse(&one(arn)).unwrap();
+    let found = [0, 1, 2].map(|row| of_roles.matches(&exceptions.list[0], row));
+    assert_eq!(found, [false, true, false], "{arn}");
     for (matched, expected) in [
-        ("{ account = \"111122223333\" }", [true, false, true]),
+        ("{ account = \"111122223333\" }", [true, false, false]),
         ("{ account = \"999999999999\" }", [false, false, false]),
         ("{ arn = \"arn:aws:iam::*:user/ci-*\" }", [true, false, false]),
-        ("{ arn = \"arn:aws:iam::*:role/*Admin\" }", [false, true, false]),
-        ("{ tag = \"team\" }", [true, false, false]),
+        // Users are what these rows are about; the role is another column of theirs.
+        ("{ arn = \"arn:aws:iam::*:role/*Admin\" }", [false, false, false]),
+        ("{ tag = \"Team\" }", [true, false, false]),
+        ("{ tag = \"team=BILLING\" }", [true, false, false]),
         ("{ tag = \"team=bill*\" }", [true, false, false]),
         ("{ tag = \"team=b\" }", [false, false, false]),
         ("{ role = \"Op?\" }", [false, false, true]),
-        ("{ account = \"111122223333\", role = \"Ops\" }", [false, false, true]),
+        ("{ account = \"111122223333\", role = \"Ops\" }", [false, false, false]),
     ] {
         let exceptions = parse(&one(matched)).unwrap();
         let found = [0, 1, 2].map(|row| facts.matches(&exceptions.list[0], row));
         assert_eq!(found, expected, "{matched}");
     }
+}
+
+#[test]
+fn regression_an_exception_by_arn_is_about_what_the_row_is_about() {
+    let terraform = "arn:aws:iam::111122223333:role/terraform";
+    let victim = "arn:aws:iam::111122223333:role/victim";
+    let maker = "arn:aws:iam::111122223333:user/maker";
+    let text = |values: [&str; 2]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
+    let roles = RecordBatch::try_from_iter([
+        ("account_id", text(["111122223333"; 2])),
+        ("role", text(["terraform", "victim"])),
+        ("role_arn", text([terraform, victim])),
+        ("last_assumed_by", text([victim, terraform])),
+    ]);
+    let keys = RecordBatch::try_from_iter([
+        ("account_id", text(["111122223333"; 2])),
+        ("user_name", text(["maker", "made"])),
+        ("created_by", text([terraform, maker])),
+    ]);
+    for (batch, subject, arn) in
+        [(roles.unwrap(), "role_arn", terraform), (keys.unwrap(), "user_name", maker)]
+    {
+        let facts = Facts::of(&batch, subject).unwrap();
+        let exceptions = parse(&one(&format!("{{ arn = \"{arn}\" }}"))).unwrap();
+        let found = [0, 1].map(|row| facts.matches(&exceptions.list[0], row));
+        assert_eq!(found, [true, false], "{arn}");
+    }
+}
+
+#[test]
+fn an_account_may_be_called_by_its_name() {
+    let mut exceptions = parse(&one("{ account = \"Prod\" }")).unwrap();
+    assert!(exceptions.has_account_names());
+    let accounts = Accounts::new([("111122223333", Some("prod")), ("444455556666", None)]);
+    exceptions.name_accounts(&accounts).unwrap();
+    assert_eq!(exceptions.list[0].account.as_deref(), Some("111122223333"));
+    assert!(!exceptions.has_account_names());
+    let mut exceptions = parse(&one("{ account = \"prd\" }")).unwrap();
+    let error = exceptions.name_accounts(&accounts).unwrap_err().to_string();
+    assert!(error.starts_with("e.toml:7: match.account 'prd'"), "{error}");
+    assert!(error.contains("did you mean prod?"), "{error}");
 }
