@@ -60,10 +60,9 @@ impl fmt::Display for OtherForm {
         let again = "ask for it again with --output json";
         let whole = "give the whole JSON output of `aws cloudtrail lookup-events`, without --query";
         match self {
-            Self::BareRecords => write!(
-                f,
-                "records one by one, as text output or jq prints them: give the log files as delivered, or {}",
-                "the whole JSON output of `aws cloudtrail lookup-events`"
+            Self::BareRecords => f.write_str(
+                "records one by one, as text output or jq prints them: give the log files as delivered, or \
+                 the whole JSON output of `aws cloudtrail lookup-events`",
             ),
             Self::RecordsAsText => write!(f, "a list of records as text: {whole}"),
             Self::OneLookedUpEvent => write!(f, "one event of lookup-events: {whole}"),
