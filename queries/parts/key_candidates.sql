@@ -5,7 +5,7 @@
 --   work. Hosted CI is no place in which to look, since everybody is there; so, and for whoever moved elsewhere, a role counts
 --   that the same program came with later, from wherever: only if the caller has three kinds of work at least, four in five of
 --   them are among the role's (half, where the user's own name takes the role), which has at most twice as many, and the
---   calls with the key stopped. A role that was in use when the window began is looked for at the keys' addresses alone.
+--   calls with the key stopped. A role that was in use when the window began is looked for at the keys' own addresses alone.
 --   standing ranks them; only up to 3 does it say that the caller can do without the key.
 --     1 it came later than the key's calls, and they stopped: in the same place, or (elsewhere) the same work from another
 --     2 its calls grew by half when the key's stopped
@@ -54,9 +54,10 @@ new_roles AS (
     ) AS old
         ON recent.role_arn = old.role_arn
 ),
--- At the keys' addresses any role; of what came new, everything, as if from one place (*).
+-- At the keys' addresses any role, and what came new wherever it is.
 role_records AS (
     SELECT
+        false AS is_new,
         source_ip,
         user_agent,
         role_arn,
@@ -76,7 +77,8 @@ role_records AS (
         AND first_time < least($to, $as_of)
     UNION ALL
     SELECT
-        '*' AS source_ip,
+        true AS is_new,
+        source_ip,
         user_agent,
         role_arn,
         event_source,
@@ -90,29 +92,29 @@ role_records AS (
     FROM new_roles
     RIGHT SEMI JOIN activity ON new_role = role_arn
     WHERE principal_type = 'AssumedRole'
+        AND source_ip IS NOT NULL
         AND last_time >= $from
         AND first_time < least($to, $as_of)
 ),
--- Its days are lists, since days and kinds together would be as many groups as there are rows.
+-- Its days and kinds of call are lists, since as groups they would be as many as there are rows.
 role_calls AS (
     SELECT
+        is_new,
         source_ip,
         user_agent,
         role_arn,
-        event_source,
-        event_name,
-        refused,
         without_key,
         min(first_time) AS first_time,
         max(last_time) AS last_time,
         array_agg(DISTINCT event_date) AS days,
         array_agg(DISTINCT event_date) FILTER (WHERE lately) AS days_lately,
+        array_agg(DISTINCT concat(event_source, ':', event_name))
+            FILTER (WHERE event_source <> 'sts.amazonaws.com' AND error_code IS NULL) AS kinds,
         coalesce(sum(event_count) FILTER (WHERE lately), 0) AS calls_lately,
         coalesce(sum(event_count) FILTER (WHERE NOT lately), 0) AS calls_before
     FROM (
         SELECT
             used.*,
-            error_code IS NOT NULL AS refused,
             used.first_time >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))')
                 - arrow_cast($soak_days * 86400000000, 'Duration(Microsecond)') AS lately,
             -- A role that was taken with a key shows nothing of doing without the key.
@@ -124,12 +126,13 @@ role_calls AS (
             AND used.last_time >= from_keys.issued_time
             AND used.first_time <= from_keys.expires
     ) AS signed
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY 1, 2, 3, 4, 5
 ),
+-- In each place, and of what came new once more as if all were one place (*).
 role_use AS (
     SELECT
-        CASE WHEN source_ip = '*' THEN source_ip ELSE network_place(source_ip) END AS looked_at,
-        coalesce(agent_family(user_agent), '') AS agent,
+        looked_at,
+        agent,
         role_arn,
         min(first_time) FILTER (WHERE without_key) AS role_first,
         max(last_time) FILTER (WHERE without_key) AS role_last,
@@ -138,9 +141,16 @@ role_use AS (
             AS role_days,
         coalesce(sum(calls_lately) FILTER (WHERE without_key), 0) AS calls_lately,
         coalesce(sum(calls_before) FILTER (WHERE without_key), 0) AS calls_before,
-        array_agg(DISTINCT concat(event_source, ':', event_name))
-            FILTER (WHERE event_source <> 'sts.amazonaws.com' AND NOT refused AND (without_key OR source_ip <> '*')) AS kinds_made
-    FROM role_calls
+        array_distinct(flatten(array_agg(kinds) FILTER (WHERE kinds IS NOT NULL AND (without_key OR looked_at <> '*')))) AS kinds_made
+    FROM (
+        SELECT
+            *,
+            coalesce(agent_family(user_agent), '') AS agent,
+            unnest(CASE WHEN is_new THEN make_array(network_place(source_ip), '*') ELSE make_array(network_place(source_ip)) END)
+                AS looked_at
+        FROM (SELECT *, bool_or(is_new) OVER (PARTITION BY role_arn) AS is_read_whole FROM role_calls) AS read_twice
+        WHERE is_new OR NOT is_read_whole
+    ) AS placed
     GROUP BY 1, 2, 3
 ),
 -- How each role is taken. A role of machines is one that services take, and otherwise only roles.

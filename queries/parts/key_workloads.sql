@@ -90,17 +90,26 @@ key_sources AS (
 key_places AS (
     SELECT
         *,
-        -- All of a job that only takes roles is alike. An address that is there on four days is a machine of its own.
+        -- All of a job that only takes roles is alike. An address that is there on four days is a machine of its own, and new
+        -- addresses in one network are that network's pool; a host makes itself new IPv6 addresses every day.
         coalesce(
-            network IS NULL AND NOT on_private_network AND NOT by_service AND NOT on_a_desk AND array_length(days) <= 3
+            could_roam AND network IS NULL AND array_length(days) <= 3
+                AND min(roamed_block) OVER (PARTITION BY access_key_id, agent)
+                    <> max(roamed_block) OVER (PARTITION BY access_key_id, agent)
                 AND ever_new_places(
-                    CASE WHEN NOT on_private_network AND NOT on_a_desk THEN coalesce(network, block) END,
+                    CASE WHEN could_roam THEN coalesce(network, CASE WHEN source LIKE '%:%' THEN block ELSE source END) END,
                     days,
                     coalesce(kinds, make_array(''))
                 ) OVER (PARTITION BY access_key_id, agent) >= CASE WHEN agent = 'aws-cli' THEN 0.8 ELSE 0.5 END,
             false
         ) AS roams
-    FROM key_sources
+    FROM (
+        SELECT
+            *,
+            block IS NOT NULL AND NOT (on_private_network OR on_a_desk OR by_service) AS could_roam,
+            CASE WHEN NOT (on_private_network OR on_a_desk OR by_service) THEN coalesce(network, block) END AS roamed_block
+        FROM key_sources
+    ) AS looked_at
 ),
 key_callers AS (
     SELECT

@@ -1,5 +1,5 @@
-//! `ever_new_places(place, days, kinds)`: how alike the work is that was done from ever new places, 0 to 1; null
-//! where it was not done from ever new places.
+//! `ever_new_places(place, days, kinds)`: how alike the work is that was done from ever new places (addresses, or their
+//! networks), 0 to 1; null where it was not done from ever new places.
 //!
 //! Hosted CI comes from another address on each run and does the same each time; so does a function or a task that
 //! carries a key. A person's laptop has many places as well, but comes back to some of them (home, office), and does
@@ -83,13 +83,16 @@ impl Places {
         self.0.entry(place.to_owned()).or_default()
     }
 
-    /// Places that are hardly ever seen again: on average, and nearly all of them.
+    /// Places that are hardly ever seen again: on average, and nearly all of them, and none that is somebody's base.
     fn are_ever_new(&self) -> bool {
         let days: usize = self.0.values().map(|seen| seen.days.len()).sum();
         let fleeting = self.0.values().filter(|seen| seen.days.len() <= FEW_DAYS).count();
+        let active: BTreeSet<i32> = self.0.values().flat_map(|seen| &seen.days).copied().collect();
+        let most = self.0.values().map(|seen| seen.days.len()).max().unwrap_or_default();
         self.0.len() >= FEWEST_PLACES
             && days <= self.0.len() * FEW_DAYS
             && fleeting * 5 >= self.0.len() * 4
+            && (most <= FEW_DAYS || most * 3 <= active.len())
     }
 
     /// At how many of the places what is done at one of them is done, on average: 1 where all do the same.
@@ -224,6 +227,23 @@ mod tests {
         seen.extend(cafes.iter().map(|cafe| (*cafe, &days[..1], &["a"][..])));
         assert_eq!(answer(places(&seen)), None);
         assert_eq!(answer(places(&seen[2..])), Some(1.0), "the same without a home");
+        // Nor somebody who travels much.
+        let hotels: Vec<String> = (0..60).map(|number| format!("hotel {number}")).collect();
+        let each: Vec<[i32; 1]> = (30..90).map(|day| [day]).collect();
+        let trips = hotels.iter().zip(&each);
+        let trips: Vec<(&str, &[i32], &[&str])> =
+            trips.map(|(hotel, day)| (hotel.as_str(), &day[..], &["a"][..])).collect();
+        assert_eq!(
+            answer(places(
+                &[&trips[..], &[("home", &(0..31).collect::<Vec<_>>(), &["a"])]].concat()
+            )),
+            None
+        );
+        // A machine that is there now and then is no base.
+        assert_eq!(
+            answer(places(&[&trips[..], &[("own", &(0..9).collect::<Vec<_>>(), &["a"])]].concat())),
+            Some(1.0)
+        );
     }
 
     #[test]

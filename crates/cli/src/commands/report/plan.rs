@@ -377,6 +377,20 @@ mod tests {
     }
 
     #[test]
+    fn the_zone_is_told_to_reports_that_look_at_nights() {
+        let reports = Reports::built_in().unwrap();
+        let zone = |name: &str, given: &[(&str, &str)]| {
+            let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let report = reports.get(name).unwrap();
+            with_zone(report, given.collect(), Some("Asia/Tokyo")).remove("tz")
+        };
+        assert_eq!(zone("key-footprint", &[]).as_deref(), Some("Asia/Tokyo"));
+        assert_eq!(zone("key-migration", &[]).as_deref(), Some("Asia/Tokyo"));
+        assert_eq!(zone("key-footprint", &[("tz", "UTC")]).as_deref(), Some("UTC"));
+        assert_eq!(zone("coverage", &[]), None);
+    }
+
+    #[test]
     fn verdicts_are_those_of_the_reports() {
         let reports = Reports::built_in().unwrap();
         let coverage = [reports.get("coverage").unwrap()];

@@ -114,6 +114,26 @@ async fn a_program_is_one_caller_wherever_in_its_network_it_runs() {
 }
 
 #[tokio::test]
+async fn a_role_is_found_at_another_address_of_the_same_place() {
+    let work = &WORK[..2];
+    let mut case = Case::in_use("egress", 5)
+        .runs("egress", BOTO, work, 5..=40, |_| "203.0.113.4".to_owned())
+        .runs_in("near", BOTO, work, 1..=8, |_| "203.0.113.9".to_owned())
+        .runs_in("far", BOTO, work, 1..=8, |_| "198.51.100.9".to_owned());
+    let (near, far) = (case.arn("near"), case.arn("far"));
+    let columns = "candidate_roles";
+    assert_eq!(case.judged(columns).await, format!("[{near} (8 of 14 days, took over)]"));
+    case.lake = case.lake.networks(named(&[
+        ("203.0.113.0/28", "Egress", "nat"),
+        ("198.51.100.0/28", "Egress", "nat"),
+    ]));
+    assert_eq!(
+        case.judged(columns).await,
+        format!("[{far} (8 of 14 days, took over), {near} (8 of 14 days, took over)]")
+    );
+}
+
+#[tokio::test]
 async fn hosted_ci_is_one_caller() {
     let case = Case::in_use("hosted", 1).runs("hosted", TERRAFORM, &WORK, MONTH, runner);
     assert_eq!(case.judged(CALLERS).await, "1 | 0 | [terraform from hosted CI (key only)] | ");
@@ -122,6 +142,24 @@ async fn hosted_ci_is_one_caller() {
         case.footprint(columns).await,
         "hosted CI | ci | 30 | [198.18.1.11, 198.18.10.13, 198.18.11.14, 198.18.12.15, \
          198.18.13.16, and 25 more] | terraform from hosted CI | 120"
+    );
+}
+
+#[tokio::test]
+async fn hosted_ci_may_have_few_networks() {
+    let runner =
+        |day: i64| format!("{}.{day}", if day % 3 == 0 { "198.51.100" } else { "192.0.2" });
+    let case = Case::in_use("few", 1).runs("few", TERRAFORM, &WORK, 1..=20, runner);
+    assert_eq!(case.footprint("place addresses").await, "hosted CI | 20");
+    let pool = |day: i64| format!("192.0.2.{day}");
+    let case = Case::in_use("pool", 1).runs("pool", TERRAFORM, &WORK, 1..=20, pool);
+    assert_eq!(case.footprint("place addresses").await, "192.0.2.0/24 | 20");
+    // A host at home, with IPv6 addresses that it makes for itself.
+    let home = |day: i64| format!("2001:db8:{}:1::{day:x}", 42 + day % 2);
+    let case = Case::in_use("six", 1).runs("six", BOTO, &WORK, 1..=20, home);
+    assert_eq!(
+        case.footprint("place addresses").await,
+        "2001:db8:42::/48 | 10\n2001:db8:43::/48 | 10"
     );
 }
 
@@ -148,7 +186,7 @@ async fn hosted_ci_is_told_from_the_network_that_somebody_runs() {
     );
     // So is a machine of one's own that nobody has named.
     let own = |_| "198.51.100.140".to_owned();
-    case = case.runs("both kinds", TERRAFORM, &WORK, 1..=20, own);
+    case = case.runs("both kinds", TERRAFORM, &WORK, 1..=5, own);
     assert_eq!(
         case.footprint("place addresses").await,
         "hosted CI | 30\n198.51.100.0/24 | 1\nOffice | 1"
