@@ -59,6 +59,8 @@
 --   reason_codes: what the verdict rests on, and what is not known; report --explain CODE
 --   reasons: the same in words
 --   coverage: days of the window that the account's logs cover, 0 to 1
+--   verified: days of these of which digest files say that every log file is as CloudTrail delivered it; null where none were checked
+--   silent_regions: regions whose log files stopped coming
 --   evidence_event_ids: event ids to look up
 -- findings: verdict in (RETIRE_NOW, RETIRE_AFTER_SOAK)
 -- subject: user_name
@@ -193,6 +195,8 @@ SELECT
         )
     ) AS reason_codes,
     coverage,
+    verified,
+    silent_regions,
     array_distinct(string_to_array(concat_ws(',', first_event_id, last_event_id, unmatched_event_id, change_event_id), ','))
         AS evidence_event_ids,
     days_since_use,

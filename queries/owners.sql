@@ -35,6 +35,7 @@
 --   created_by: who made it, where the logs show it
 --   last_used: last use of a key, by IAM or in the logs; of a role, by IAM
 --   arn: ARN of the user or role
+--   next_step: what to do next; null where nothing is to be done
 --   confidence: high (confirmed), medium (the file or a tag says), low (a guess, or nothing)
 --   reason_codes: what the owner rests on, and what is not known
 --   reasons: the same in words
@@ -42,6 +43,7 @@
 --   evidence_event_ids: event ids of its making
 -- findings: state in (LEFT, NONE)
 -- subject: arn
+-- figures: leaver_handle, confirmed_days
 -- key: kind, account_id, name, access_key_id
 -- watch: owner, asked, confirmed
 -- screen: owner, state, kind, account_id, name, access_key_id, owner_source, asked
@@ -325,65 +327,28 @@ answer AS (
         created_by,
         last_used,
         arn,
-        CASE WHEN state = 'CONFIRMED' THEN 'high' WHEN state IN ('ASKED', 'NAMED') THEN 'medium' ELSE 'low' END AS confidence,
-        string_to_array(
-            concat_ws(
-                ',',
-                CASE WHEN state IN ('LEFT', 'CONFIRMED', 'ASKED') THEN concat('OWNER_', state) END,
-                CASE
-                    WHEN owner_source LIKE 'file:%' THEN 'OWNER_FILE'
-                    WHEN owner_source LIKE 'tag:%' THEN 'OWNER_TAG'
-                    WHEN owner_source = 'name' THEN 'NAMESAKE'
-                    WHEN owner_source = 'creator' THEN 'CREATOR'
-                    ELSE 'NO_OWNER'
-                END,
-                CASE WHEN state = 'LEFT' AND directory_state = 'vanished' THEN 'VANISHED_FROM_DIRECTORY' END,
-                CASE WHEN may_have_left THEN 'OWNER_MAY_HAVE_LEFT' END,
-                CASE WHEN is_absent THEN 'OWNER_NOT_IN_DIRECTORY' END,
-                CASE WHEN confirmed_is <> 'COUNTS' THEN concat('CONFIRMED_', confirmed_is) END,
-                CASE WHEN asked_is <> 'COUNTS' THEN concat('ASKED_', asked_is) END,
-                CASE WHEN NOT in_inventory THEN 'NOT_IN_INVENTORY' END
-            ),
-            ','
+        codes(
+            CASE state WHEN 'LEFT' THEN 'OWNER_LEFT' WHEN 'CONFIRMED' THEN 'OWNER_CONFIRMED' WHEN 'ASKED' THEN 'OWNER_ASKED' END, true,
+            CASE
+                WHEN owner_source LIKE 'file:%' THEN 'OWNER_FILE'
+                WHEN owner_source LIKE 'tag:%' THEN 'OWNER_TAG'
+                WHEN owner_source = 'name' THEN 'NAMESAKE'
+                WHEN owner_source = 'creator' THEN 'CREATOR'
+                ELSE 'NO_OWNER'
+            END, true,
+            'NOT_ASKED', state = 'NAMED',
+            'VANISHED_FROM_DIRECTORY', state = 'LEFT' AND directory_state = 'vanished',
+            'OWNER_MAY_HAVE_LEFT', may_have_left,
+            'OWNER_NOT_IN_DIRECTORY', is_absent,
+            CASE confirmed_is WHEN 'NO_DAY' THEN 'CONFIRMED_NO_DAY' WHEN 'LATER' THEN 'CONFIRMED_LATER' WHEN 'LONG_AGO' THEN 'CONFIRMED_LONG_AGO'
+            END, true,
+            CASE asked_is WHEN 'NO_DAY' THEN 'ASKED_NO_DAY' WHEN 'LATER' THEN 'ASKED_LATER' WHEN 'LONG_AGO' THEN 'ASKED_LONG_AGO' END, true,
+            'NOT_IN_INVENTORY', NOT in_inventory
         ) AS reason_codes,
-        concat_ws(
-            '; ',
-            CASE state
-                WHEN 'LEFT' THEN CASE directory_state
-                    WHEN 'vanished' THEN 'the directory had the owner and has not any more: find another'
-                    ELSE 'the directory says that the owner has left: find another'
-                END
-                WHEN 'CONFIRMED' THEN concat('the owner confirmed it on ', confirmed)
-                WHEN 'ASKED' THEN concat('the owner was asked on ', asked, ' and has not answered')
-                WHEN 'NAMED' THEN CASE
-                    WHEN owner_source LIKE 'file:%' THEN 'the owners file names the owner: ask, and write the day there'
-                    ELSE 'a tag names the owner: ask, and tag it rolecall:asked with the day'
-                END
-                WHEN 'GUESSED' THEN CASE owner_source
-                    WHEN 'name' THEN 'nobody is named; this is who has the name of the user'
-                    ELSE 'nobody is named; this is who made it'
-                END
-                ELSE 'nothing tells whose it is'
-            END,
-            CASE WHEN may_have_left THEN 'the one person of such a name in the directory has left: perhaps another one is meant' END,
-            CASE WHEN is_absent
-                THEN 'the directory keeps other addresses of that domain and not this one: a shared mailbox, or somebody who left' END,
-            CASE confirmed_is
-                WHEN 'NO_DAY' THEN 'what stands for the day of the confirmation is no day, such as 2026-01-31: it does not count'
-                WHEN 'LATER' THEN 'the day of the confirmation is yet to come: it does not count'
-                WHEN 'LONG_AGO'
-                    THEN concat('it was confirmed on ', confirmed, ', more than ', counted($confirmed_days, 'day'), ' ago: ask again')
-            END,
-            CASE asked_is
-                WHEN 'NO_DAY' THEN 'what stands for the day of the question is no day, such as 2026-01-31: it does not count'
-                WHEN 'LATER' THEN 'the day of the question is yet to come: it does not count'
-                WHEN 'LONG_AGO'
-                    THEN concat('the owner was asked on ', asked, ', more than ', counted($confirmed_days, 'day'), ' ago: ask again')
-            END,
-            CASE WHEN NOT in_inventory THEN 'it is in the logs and not in the inventory, which holds the tags' END
-        ) AS reasons,
         coverage,
-        string_to_array(concat_ws(',', made_event_id), ',') AS evidence_event_ids
+        string_to_array(concat_ws(',', made_event_id), ',') AS evidence_event_ids,
+        owner AS leaver_handle,
+        $confirmed_days AS confirmed_days
     FROM judged
     WHERE ($account IS NULL OR account_id = $account)
         AND ($owner IS NULL OR lower(owner) = lower(btrim($owner)))
@@ -406,11 +371,11 @@ answer AS (
         NULL,
         NULL,
         arn_pattern,
-        'high',
-        make_array('ENTRY_UNMATCHED'),
-        'the entry on this line of the owners file is about no key and no role, or entries before it are about all of them',
+        codes('ENTRY_UNMATCHED', true),
         NULL,
-        make_array()
+        make_array(),
+        NULL,
+        $confirmed_days
     FROM unmatched
 )
 SELECT *

@@ -45,6 +45,8 @@
 --   reason_codes: what the state rests on, and what is not known; report --explain CODE
 --   reasons: the same in words
 --   coverage: days of the window that the account's logs cover, 0 to 1
+--   verified: days of these of which digest files say that every log file is as CloudTrail delivered it; null where none were checked
+--   silent_regions: regions whose log files stopped coming
 --   evidence_event_ids: event ids to look up: last use, last time taken
 -- findings: state in (UNUSED, NEVER_USED_OLD)
 -- subject: role_arn
@@ -182,6 +184,8 @@ SELECT
         )
     ) AS reason_codes,
     coverage,
+    verified,
+    silent_regions,
     array_distinct(string_to_array(concat_ws(',', use_event_id, taken_event_id), ',')) AS evidence_event_ids,
     days_since_use,
     knowledge_age_days,

@@ -7,7 +7,7 @@
 --   in the logs, and whose keys no inventory tells, has a row without a key.
 --   standing: USED, STALE, NEVER_USED, NEVER_USED_YOUNG, INACTIVE or UNKNOWN; key_codes is what it rests on. For a report with
 --   threshold_days, grace_days and max_inventory_days.
--- with: held, inventory_then, data_events, key_children
+-- with: held, logged_accounts, inventory_then, data_events, key_children
 
 key_uses AS (
     SELECT
@@ -140,6 +140,7 @@ key_words AS (
 -- inactive was so before a record after it.
 key_history AS (
     SELECT
+        seen.account_id,
         seen.access_key_id,
         max(use_read_at) AS use_read_at,
         max(last_used) AS last_used,
@@ -150,7 +151,7 @@ key_history AS (
     FROM key_words AS seen
     LEFT JOIN key_changes ON seen.access_key_id = key_changes.access_key_id
     WHERE seen.access_key_id IS NOT NULL
-    GROUP BY seen.access_key_id
+    GROUP BY seen.account_id, seen.access_key_id
 ),
 key_inventory AS (
     SELECT
@@ -167,7 +168,8 @@ key_inventory AS (
         ON key_words.snapshot_id = inventory_then.snapshot_id
         AND key_words.account_id = inventory_then.account_id
         AND inventory_then.part = 'access_keys'
-    LEFT JOIN key_history ON key_words.access_key_id = key_history.access_key_id
+    LEFT JOIN key_history
+        ON key_words.account_id = key_history.account_id AND key_words.access_key_id = key_history.access_key_id
 ),
 key_told AS (
     SELECT
@@ -277,9 +279,9 @@ key_snapshots AS (
     WHERE part = 'access_keys'
 ),
 unlisted AS (
-    SELECT held.account_id AS unlisted_account_id, arrow_cast(NULL, 'Utf8') AS no_key
-    FROM held
-    LEFT ANTI JOIN key_snapshots ON held.account_id = key_snapshots.account_id
+    SELECT logged_account_id AS unlisted_account_id, arrow_cast(NULL, 'Utf8') AS no_key
+    FROM logged_accounts
+    LEFT ANTI JOIN key_snapshots ON logged_account_id = key_snapshots.account_id
 ),
 key_and_unlisted_rows AS (
     SELECT
@@ -299,6 +301,8 @@ key_evidence AS (
         greatest(iam_last_used, ct_last_used) AS last_used,
         greatest(created, last_activated, iam_last_used, ct_last_used) AS idle_since,
         coalesce(held.coverage, 0.0) AS coverage,
+        held.verified,
+        held.silent_regions,
         held.held_from,
         -- What the inventory leaves open about the key.
         CASE
@@ -385,7 +389,7 @@ keys AS (
             'SLOT_AMBIGUOUS', matched_by = 'ambiguous',
             'STALE_INVENTORY', inventory_is_old,
             'NO_IAM_LAST_USED', in_inventory AND NOT iam_last_used_known,
-            'CHANGED_SINCE_INVENTORY', changed_since_asked AND in_inventory AND NOT is_young,
+            'CHANGED_SINCE_INVENTORY', standing = 'UNKNOWN' AND changed_since_asked AND in_inventory,
             'ASKED_TOO_EARLY', standing = 'UNKNOWN' AND in_inventory AND iam_last_used_known AND NOT inventory_is_old
                 AND NOT changed_since_asked AND asked_too_early,
             'USED_BY_UNKNOWN_KEY', used_by_unknown_key,
@@ -396,12 +400,13 @@ keys AS (
             END, true,
             CASE
                 WHEN data_events_recorded THEN NULL
-                WHEN iam_is_later AND iam_service_is_data THEN 'BLIND_DATA_EVENTS'
+                WHEN iam_service_is_data AND (iam_is_later OR in_use) THEN 'BLIND_DATA_EVENTS'
                 WHEN in_inventory AND NOT iam_last_used_known AND ct_last_used IS NULL THEN 'BLIND_DATA_EVENTS'
             END, true,
             'TIME_FROM_FILE', inventory_time_from = 'file',
             'NO_LOGS', coverage = 0,
-            'PARTIAL_LOGS', coverage > 0 AND coverage < 0.9
+            'PARTIAL_LOGS', coverage > 0 AND coverage < 0.9,
+            'SILENT_REGION', array_length(silent_regions) > 0
         ) AS key_codes
     FROM (
         SELECT

@@ -5,7 +5,7 @@
 --   predecessor says nothing of it. One that the logs show deleted, and not made again, is left out.
 --   standing: USED, UNUSED, NEVER_USED_YOUNG, NEVER_USED_OLD or INSUFFICIENT_COVERAGE; role_codes is what it rests on. For a
 --   report with role, threshold_days, grace_days and max_inventory_days.
--- with: held, inventory_then
+-- with: held, logged_accounts, inventory_then
 
 role_words AS (
     SELECT
@@ -223,6 +223,8 @@ role_evidence AS (
         role_snapshots.inventory_time,
         time_from AS inventory_time_from,
         coalesce(held.coverage, 0.0) AS coverage,
+        held.verified,
+        held.silent_regions,
         held.held_from,
         CASE
             WHEN inventory_later.account_id IS NOT NULL THEN 'INVENTORY_LATER_THAN_AS_OF'
@@ -233,10 +235,11 @@ role_evidence AS (
     LEFT JOIN role_snapshots ON role_rows.account_id = role_snapshots.account_id
     LEFT JOIN inventory_later ON role_rows.account_id = inventory_later.account_id
     LEFT JOIN held ON role_rows.account_id = held.account_id
+    LEFT JOIN logged_accounts ON role_rows.account_id = logged_account_id
     WHERE place = 1
         AND role_is(role_rows.account_id, role_rows.role_name, $role)
         -- A role of an account of which nothing else is known is somebody else's.
-        AND (role_snapshots.account_id IS NOT NULL OR held.account_id IS NOT NULL)
+        AND (role_snapshots.account_id IS NOT NULL OR logged_account_id IS NOT NULL)
         -- Gone, and not made again.
         AND NOT coalesce(
             deleted > coalesce(made, arrow_cast(0, 'Timestamp(Microsecond, Some("UTC"))'))
@@ -285,7 +288,7 @@ roles_known AS (
             'STALE_INVENTORY', inventory_is_old,
             'NO_IAM_LAST_USED', in_inventory AND NOT iam_last_used_known,
             'RECREATED_SINCE_INVENTORY', made_again,
-            'CHANGED_SINCE_INVENTORY', changed_since_asked AND NOT made_again AND NOT is_young,
+            'CHANGED_SINCE_INVENTORY', standing = 'INSUFFICIENT_COVERAGE' AND changed_since_asked AND NOT made_again,
             'ASKED_TOO_EARLY', standing = 'INSUFFICIENT_COVERAGE' AND in_inventory AND iam_last_used_known AND NOT inventory_is_old
                 AND NOT changed_since_asked AND asked_too_early,
             'NOT_IN_400_DAYS', standing IN ('UNUSED', 'NEVER_USED_OLD') AND iam_last_used IS NULL AND age_days > 400,
@@ -303,7 +306,8 @@ roles_known AS (
             END, true,
             'TIME_FROM_FILE', inventory_time_from = 'file',
             'NO_LOGS', coverage = 0,
-            'PARTIAL_LOGS', coverage > 0 AND coverage < 0.9
+            'PARTIAL_LOGS', coverage > 0 AND coverage < 0.9,
+            'SILENT_REGION', array_length(silent_regions) > 0
         ) AS role_codes
     FROM (
         SELECT

@@ -27,13 +27,14 @@ user_history AS (
         last_value(console_password ORDER BY password_read_at) FILTER (WHERE console_password IS NOT NULL) AS console_password,
         last_value(mfa_active ORDER BY password_read_at) FILTER (WHERE mfa_active IS NOT NULL) AS mfa_active,
         max(password_last_changed) AS password_last_changed,
+        max(last_used) AS told_use,
         max(password_read_at) FILTER (WHERE console_password IS NOT NULL OR is_root) AS password_read_at
     FROM user_words
     GROUP BY account_id, user_name, created
 ),
 user_inventory AS (
     SELECT
-        user_words.* EXCEPT (password_last_used, console_password, mfa_active, password_last_changed, password_read_at),
+        user_words.* EXCEPT (last_used, password_last_used, console_password, mfa_active, password_last_changed, password_read_at),
         user_history.* EXCEPT (account_id, user_name, created),
         inventory_then.read_at AS users_read,
         inventory_then.time_from
@@ -161,6 +162,7 @@ named AS (
         kept.created,
         kept.console_password,
         kept.password_last_used,
+        kept.told_use,
         CASE WHEN kept.console_password THEN kept.password_last_changed END AS password_last_changed,
         kept.password_read_at,
         kept.mfa_active,
@@ -175,7 +177,7 @@ named AS (
 ),
 user_evidence AS (
     SELECT
-        named.* EXCEPT (password_last_used, signing_certificates),
+        named.* EXCEPT (password_last_used, signing_certificates, told_use),
         greatest(named.password_last_used, last_sign_in) AS password_last_used,
         sign_in_event_id,
         coalesce(active_keys, 0) AS active_keys,
@@ -183,8 +185,8 @@ user_evidence AS (
         user_keys.keys,
         key_last_used,
         coalesce(keys_known, key_snapshots.keys_known_until IS NOT NULL) AS keys_known,
-        greatest(named.password_last_used, last_sign_in, key_last_used, ct_last_used, remembered_use) AS last_used,
-        greatest(named.password_last_used, remembered_use) AS iam_last_used,
+        greatest(named.password_last_used, last_sign_in, key_last_used, ct_last_used, remembered_use, told_use) AS last_used,
+        greatest(named.password_last_used, remembered_use, told_use) AS iam_last_used,
         greatest(named.created, named.password_last_changed, newest_key, newest_other) AS newest_credential,
         other_credentials,
         coalesce(has_others, false) OR coalesce(array_length(named.service_specific_credentials) > 0, false) AS has_others,
@@ -199,6 +201,8 @@ user_evidence AS (
         user_snapshots.inventory_time,
         least(password_read_at - INTERVAL '4 hours', coalesce(keys_until, key_snapshots.keys_known_until)) AS known_until,
         coalesce(held.coverage, 0.0) AS coverage,
+        held.verified,
+        held.silent_regions,
         CASE
             WHEN inventory_later.account_id IS NOT NULL THEN 'INVENTORY_LATER_THAN_AS_OF'
             WHEN user_snapshots.inventory_time IS NULL THEN 'NO_INVENTORY'
@@ -215,7 +219,8 @@ user_evidence AS (
     LEFT JOIN user_snapshots ON named.account_id = user_snapshots.account_id
     LEFT JOIN inventory_later ON named.account_id = inventory_later.account_id
     LEFT JOIN held ON named.account_id = held.account_id
-    WHERE (user_snapshots.account_id IS NOT NULL OR held.account_id IS NOT NULL)
+    LEFT JOIN logged_accounts ON named.account_id = logged_account_id
+    WHERE (user_snapshots.account_id IS NOT NULL OR logged_account_id IS NOT NULL)
         AND NOT coalesce(
             deleted > coalesce(made, arrow_cast(0, 'Timestamp(Microsecond, Some("UTC"))'))
             AND deleted >= coalesce(users_read, ct_last_used, deleted),
@@ -292,7 +297,8 @@ users AS (
                 AND NOT changed_since_asked AND NOT others_there AND asked_too_early,
             'TIME_FROM_FILE', inventory_time_from = 'file',
             'NO_LOGS', coverage = 0,
-            'PARTIAL_LOGS', coverage > 0 AND coverage < 0.9
+            'PARTIAL_LOGS', coverage > 0 AND coverage < 0.9,
+            'SILENT_REGION', array_length(silent_regions) > 0
         ) AS user_codes
     FROM (
         SELECT

@@ -76,7 +76,7 @@ fn literals(sql: &str, found: &mut BTreeSet<String>) {
         let yielded = before.is_empty()
             || before.ends_with("THEN")
             || before.ends_with("ELSE")
-            || before.ends_with(',') && !before.contains(" IN (") && before != ",";
+            || before.ends_with(',') && !before.contains(" IN (") && pair[0] != ", ";
         let is_code = text.len() > 3
             && text
                 .bytes()

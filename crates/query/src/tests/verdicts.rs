@@ -99,11 +99,11 @@ impl Case {
     fn logs(mut self, days: i64) -> Self {
         let file = |day: i64| {
             Row::default()
-                .text("log_file", delivered_name(&self.account, "eu-west-1", at(&ago(day)), "x"))
+                .text("log_file", delivered_name(&self.account, "us-east-1", at(&ago(day)), "x"))
                 .number("delivered_date", at(&ago(day)) / DAY)
                 .number("delivered_at", at(&ago(day)))
                 .text("account_id", self.account.clone())
-                .text("aws_region", "eu-west-1")
+                .text("aws_region", "us-east-1")
                 .text("status", "complete")
                 .number("records", 1)
                 .number("first_event_time", at(&ago(day)))

@@ -21,7 +21,7 @@ async fn regression_a_key_that_signs_after_the_inventory_saw_it_inactive_is_acti
     };
     assert_eq!(
         migration(case(), &[], "verdict status reason_codes").await,
-        "MIGRATE | Active | [IN_USE, ACTIVE_AGAIN, NOT_PROVEN, NO_ROLE_SEEN]"
+        "MIGRATE | Active | [IN_USE, ACTIVE_AGAIN, CLOUDTRAIL_LATER_THAN_IAM, NOT_PROVEN, NO_ROLE_SEEN]"
     );
     assert_eq!(
         run(&lake([case()]), "stale-keys", &[AS_OF], "state reason_codes").await,
@@ -44,20 +44,20 @@ async fn regression_a_second_deactivation_does_not_make_the_silence_before_it_co
     let columns = "verdict deactivated reason_codes";
     assert_eq!(
         migration(off(off(used(), "Inactive", 79), "Inactive", 20), &[], columns).await,
-        "RETIRE_AFTER_SOAK | 2026-04-13T00:00:00Z | [INACTIVE, USED_BEFORE_DEACTIVATION]"
+        "RETIRE_AFTER_SOAK | 2026-04-13T00:00:00Z | [INACTIVE, SOAKING, USED_BEFORE_DEACTIVATION]"
     );
     // Switched on between, it was not used before the second.
     let between = off(off(off(used(), "Inactive", 79), "Active", 78), "Inactive", 20);
     assert_eq!(
         migration(between, &[], columns).await,
-        "RETIRE_NOW | 2026-06-11T00:00:00Z | [INACTIVE_AND_UNUSED_BEFORE]"
+        "RETIRE_NOW | 2026-06-11T00:00:00Z | [INACTIVE_AND_UNUSED_BEFORE, INACTIVE]"
     );
     // An earlier inventory saw it inactive: since when is not known.
     let seen =
         with_key(Case::new(name).snapshot(50, KEYS), name, |key| key.text("status", "Inactive"));
     assert_eq!(
         run(&lake([seen, off(used(), "Inactive", 20)]), "key-migration", &[AS_OF], columns).await,
-        "RETIRE_AFTER_SOAK |  | [INACTIVE, DEACTIVATION_TIME_UNKNOWN]"
+        "RETIRE_AFTER_SOAK |  | [INACTIVE, SOAKING, DEACTIVATION_TIME_UNKNOWN]"
     );
 }
 
@@ -69,7 +69,7 @@ async fn regression_uses_between_to_and_as_of_are_uses() {
     let to = ("to", "2026-06-20T00:00:00Z");
     assert_eq!(
         migration(case, &[to], "verdict days_idle reason_codes").await,
-        "UNKNOWN | 2 | [IN_USE, NO_CALLER_IN_LOGS, PARTIAL_LOGS]"
+        "UNKNOWN | 2 | [IN_USE, CLOUDTRAIL_LATER_THAN_IAM, PARTIAL_LOGS, NO_CALLER_IN_LOGS]"
     );
 }
 
@@ -115,7 +115,7 @@ async fn regression_keys_that_were_read_long_ago_do_not_make_a_user_unused() {
     assert_eq!(
         run(&lake([case.add("iam_users", row)]), "unused-users", &[AS_OF], "state reason_codes")
             .await,
-        "UNKNOWN | [KEYS_UNKNOWN]"
+        "UNKNOWN | [OTHER_CREDENTIALS_UNREAD, STALE_INVENTORY]"
     );
 }
 
@@ -130,9 +130,9 @@ async fn regression_without_logs_idleness_ends_when_iam_was_asked() {
     };
     for (created, idle, state, verdict) in [
         (10, None, "UNKNOWN", "UNKNOWN"),
-        (13, None, "NEVER_USED", "RETIRE_AFTER_SOAK"),
+        (14, None, "NEVER_USED", "RETIRE_AFTER_SOAK"),
         (400, Some(50), "UNKNOWN", "UNKNOWN"),
-        (400, Some(52), "STALE", "RETIRE_AFTER_SOAK"),
+        (400, Some(53), "STALE", "RETIRE_AFTER_SOAK"),
     ] {
         let lake = lake([key("asked six days ago", created, idle)]);
         let found = run(&lake, "stale-keys", &[AS_OF], "state").await;

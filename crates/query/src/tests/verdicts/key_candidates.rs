@@ -84,7 +84,7 @@ async fn the_role_that_begins_as_the_calls_stop_comes_before_one_that_ran_beside
         case.judged(COLUMNS).await,
         format!(
             "{release} | 1.0 | 1 | [{deploy} (14 of 14 days, there all along), \
-             {release} (7 of 14 days, took over)] | [IN_USE, HALF_MIGRATED]"
+             {release} (7 of 14 days, took over)] | [IN_USE, HALF_MIGRATED, ROLE_IN_USE]"
         )
     );
 }
@@ -118,7 +118,7 @@ async fn a_role_that_does_more_since_the_key_fell_silent_took_its_work() {
         case.judged(COLUMNS).await,
         format!(
             "{role} | 1.0 | 1 | [{role} (14 of 14 days, grew as the key fell silent)] | \
-             [IN_USE, CALLERS_MOVED]"
+             [IN_USE, CALLERS_MOVED, ROLE_IN_USE]"
         )
     );
 }

@@ -99,14 +99,14 @@ fn idle() -> Vec<Expected> {
         ),
         (
             "idle",
-            with_key(known("idle"), "idle", |key| by_iam(key, 46, "ec2")),
-            "RETIRE_AFTER_SOAK |  | [IDLE_TOO_LONG]",
+            with_key(known("idle"), "idle", |key| by_iam(key, 48, "ec2")),
+            "RETIRE_AFTER_SOAK |  | [IDLE_TOO_LONG, IAM_ONLY]",
         ),
         // Nothing in the logs, and IAM was not asked: no retiring on silence.
         (
             "silent",
             with_key(known("silent"), "silent", |key| key.flag("last_used_known", false)),
-            "UNKNOWN |  | [NO_IAM_LAST_USED]",
+            "UNKNOWN |  | [NO_IAM_LAST_USED, BLIND_DATA_EVENTS]",
         ),
         (
             "not in the inventory",
@@ -123,20 +123,24 @@ fn inactive() -> Vec<Expected> {
         deactivated(case, name, since)
     };
     vec![
-        ("soaked", off("soaked", 80, 14), "RETIRE_NOW |  | [INACTIVE_AND_UNUSED_BEFORE]"),
-        ("soaking", off("soaking", 80, 13), "RETIRE_AFTER_SOAK |  | [INACTIVE]"),
+        (
+            "soaked",
+            off("soaked", 80, 14),
+            "RETIRE_NOW |  | [INACTIVE_AND_UNUSED_BEFORE, INACTIVE, IAM_ONLY]",
+        ),
+        ("soaking", off("soaking", 80, 13), "RETIRE_AFTER_SOAK |  | [INACTIVE, IAM_ONLY, SOAKING]"),
         // Quiet for 60 days because it was switched off: that proves nothing.
         (
             "switched off in use",
             off("switched off in use", 61, 60),
-            "RETIRE_AFTER_SOAK |  | [INACTIVE, USED_BEFORE_DEACTIVATION]",
+            "RETIRE_AFTER_SOAK |  | [INACTIVE, IAM_ONLY, SOAKING, USED_BEFORE_DEACTIVATION]",
         ),
         (
             "off since when",
             with_key(known("off since when"), "off since when", |key| {
                 by_iam(key.text("status", "Inactive"), 300, "ec2")
             }),
-            "RETIRE_AFTER_SOAK |  | [INACTIVE, DEACTIVATION_TIME_UNKNOWN]",
+            "RETIRE_AFTER_SOAK |  | [INACTIVE, SOAKING, DEACTIVATION_TIME_UNKNOWN]",
         ),
         // What came before the deactivation is not in the logs: IAM's word alone deletes nothing.
         (
@@ -148,7 +152,7 @@ fn inactive() -> Vec<Expected> {
                     with_key(case, name, |key| by_iam(key.text("status", "Inactive"), 300, "ec2"));
                 deactivated(case, name, 20)
             },
-            "RETIRE_AFTER_SOAK |  | [INACTIVE, NO_LOGS_BEFORE_DEACTIVATION, PARTIAL_LOGS]",
+            "RETIRE_AFTER_SOAK |  | [INACTIVE, PARTIAL_LOGS, SOAKING, NO_LOGS_BEFORE_DEACTIVATION]",
         ),
         (
             "off without logs",
@@ -159,7 +163,7 @@ fn inactive() -> Vec<Expected> {
                     with_key(case, name, |key| by_iam(key.text("status", "Inactive"), 300, "ec2"));
                 deactivated(case, name, 20)
             },
-            "RETIRE_AFTER_SOAK |  | [INACTIVE, NO_LOGS_BEFORE_DEACTIVATION, NO_LOGS]",
+            "RETIRE_AFTER_SOAK |  | [INACTIVE, NO_LOGS, SOAKING, NO_LOGS_BEFORE_DEACTIVATION]",
         ),
         // Never used, and switched off long ago.
         (
@@ -169,7 +173,7 @@ fn inactive() -> Vec<Expected> {
                 let case = with_key(known(name), name, |key| key.text("status", "Inactive"));
                 deactivated(case, name, 30)
             },
-            "RETIRE_NOW |  | [INACTIVE_AND_UNUSED_BEFORE]",
+            "RETIRE_NOW |  | [INACTIVE_AND_UNUSED_BEFORE, INACTIVE]",
         ),
         (
             "off by an old inventory",
@@ -194,7 +198,7 @@ fn inactive() -> Vec<Expected> {
                 let change = case.key_change("CreateAccessKey", "ci", &key_id(name), 400);
                 case.add("iam_changes", change)
             },
-            "RETIRE_AFTER_SOAK |  | [INACTIVE, DEACTIVATION_TIME_UNKNOWN]",
+            "RETIRE_AFTER_SOAK |  | [INACTIVE, SOAKING, DEACTIVATION_TIME_UNKNOWN]",
         ),
     ]
 }
@@ -230,7 +234,7 @@ fn in_use() -> Vec<Expected> {
                 let case = Case::new("no logs").snapshot(1, KEYS);
                 with_key(case, "no logs", |key| by_iam(key, 3, "ec2"))
             },
-            "UNKNOWN |  | [IN_USE, NO_CALLER_IN_LOGS, NO_LOGS]",
+            "UNKNOWN |  | [IN_USE, NO_LOGS, NO_CALLER_IN_LOGS]",
         ),
         (
             "no role",
@@ -332,7 +336,7 @@ async fn the_callers_that_remain_are_named() {
         judge(&case.lake, PROOF).await,
         format!(
             "MIGRATE | 2 | 1 | [terraform from 198.51.100.0/24 (key only)] | \
-             [terraform from 192.0.2.0/24 ({arn} on 12 of 14 days)] | [IN_USE, HALF_MIGRATED]"
+             [terraform from 192.0.2.0/24 ({arn} on 12 of 14 days)] | [IN_USE, HALF_MIGRATED, ROLE_IN_USE]"
         )
     );
     assert_eq!(
@@ -353,7 +357,7 @@ async fn a_caller_that_uses_both_is_left_too() {
         judge(&case.lake, PROOF).await,
         format!(
             "MIGRATE | 1 | 1 | [terraform from 192.0.2.0/24 (also {arn} on 3 of 14 days)] |  | \
-             [IN_USE, HALF_MIGRATED]"
+             [IN_USE, HALF_MIGRATED, ROLE_IN_USE]"
         )
     );
 }
@@ -365,7 +369,7 @@ async fn when_all_have_moved_the_key_is_still_not_for_deleting() {
     let case = calls(case, name, "192.0.2.1", 16..=30);
     let case = role_calls(case, "192.0.2.1", 1..=14);
     let answer = judge(&case.lake, "verdict callers_left reason_codes").await;
-    assert_eq!(answer, "MIGRATE |  | [IN_USE, CALLERS_MOVED]");
+    assert_eq!(answer, "MIGRATE |  | [IN_USE, CALLERS_MOVED, ROLE_IN_USE]");
 }
 
 #[tokio::test]

@@ -49,22 +49,30 @@ fn of_age() -> Vec<Expected> {
     vec![
         at_threshold("threshold 179", 179, "USED | 179 | high | [IN_USE]"),
         at_threshold("threshold 180", 180, "USED | 180 | high | [IN_USE]"),
-        at_threshold("threshold 181", 181, "STALE | 181 | high | [IDLE_TOO_LONG]"),
-        expect("never", one_key("never", |key| key, &[]), "NEVER_USED | 400 | high | [NEVER_USED]"),
+        // IAM was asked a day ago, and its word lags by four hours.
+        at_threshold("threshold 181", 181, "UNKNOWN | 179 | low | [ASKED_TOO_EARLY]"),
+        at_threshold("threshold 182", 182, "UNKNOWN | 180 | low | [ASKED_TOO_EARLY]"),
+        at_threshold("threshold 183", 183, "STALE | 181 | high | [IDLE_TOO_LONG]"),
+        expect("never", one_key("never", |key| key, &[]), "NEVER_USED | 398 | high | [NEVER_USED]"),
         expect(
             "young",
             one_key("young", |key| key.number("created", at(&ago(6))), &[]),
-            "NEVER_USED_YOUNG | 6 | high | [YOUNG]",
+            "NEVER_USED_YOUNG | 4 | high | [YOUNG]",
         ),
         expect(
             "grown",
             one_key("grown", |key| key.number("created", at(&ago(7))), &[]),
+            "UNKNOWN | 5 | low | [ASKED_TOO_EARLY]",
+        ),
+        expect(
+            "grown when asked",
+            one_key("grown when asked", |key| key.number("created", at(&ago(9))), &[]),
             "NEVER_USED | 7 | high | [NEVER_USED]",
         ),
         expect(
             "inactive",
             one_key("inactive", |key| by_iam(key.text("status", "Inactive"), 300, "ec2"), &[]),
-            "INACTIVE | 300 | high | [INACTIVE]",
+            "INACTIVE | 298 | high | [INACTIVE]",
         ),
         expect(
             "switched off since",
@@ -74,7 +82,7 @@ fn of_age() -> Vec<Expected> {
                 let off = off.text("status", "Inactive").number("event_time", at(&ago(1)) + 1);
                 case.add("iam_changes", off)
             },
-            "INACTIVE | 20 | high | [INACTIVE]",
+            "INACTIVE | 18 | high | [INACTIVE]",
         ),
         Expected {
             name: "deleted",
@@ -111,13 +119,13 @@ fn of_sources() -> Vec<Expected> {
         expect(
             "before the logs",
             one_key("before the logs", |key| by_iam(key, 200, "ec2"), &[]),
-            "STALE | 200 | high | [IDLE_TOO_LONG]",
+            "STALE | 198 | high | [IDLE_TOO_LONG]",
         ),
         // Reads objects only: IAM sees it, the logs cannot.
         expect(
             "objects only",
             one_key("objects only", |key| by_iam(key, 3, "s3"), &[]),
-            "USED | 3 | medium | [IN_USE, IAM_ONLY, BLIND_DATA_EVENTS]",
+            "USED | 3 | high | [IN_USE, IAM_ONLY, BLIND_DATA_EVENTS]",
         ),
         // The same, where IAM was not asked: nothing speaks for its life, and nothing proves its death.
         expect(
@@ -125,7 +133,7 @@ fn of_sources() -> Vec<Expected> {
             one_key("objects unasked", |key| key.flag("last_used_known", false), &[]),
             "UNKNOWN | 400 | low | [NO_IAM_LAST_USED, BLIND_DATA_EVENTS]",
         ),
-        expect("objects recorded", recorded(), "USED | 3 | medium | [IN_USE, IAM_ONLY]"),
+        expect("objects recorded", recorded(), "USED | 3 | high | [IN_USE, IAM_ONLY]"),
         expect(
             "silence alone",
             one_key("silence alone", |key| key.flag("last_used_known", false), &[200]),
@@ -153,7 +161,7 @@ fn of_sources() -> Vec<Expected> {
                 let console = case.signed("u", "ASIACONSOLE", 5);
                 case.add("activity", console)
             },
-            "STALE | 300 | high | [IDLE_TOO_LONG]",
+            "STALE | 298 | high | [IDLE_TOO_LONG]",
         ),
     ]
 }
@@ -199,7 +207,7 @@ fn of_inventories() -> Vec<Expected> {
                 let key = by_iam(case.key("u", &id("no logs"), 400), 300, "ec2");
                 case.add("iam_access_keys", key)
             },
-            "STALE | 300 | medium | [IDLE_TOO_LONG, NO_LOGS]",
+            "STALE | 298 | medium | [IDLE_TOO_LONG, NO_LOGS]",
         ),
         expect(
             "few logs",
@@ -208,7 +216,7 @@ fn of_inventories() -> Vec<Expected> {
                 let key = by_iam(case.key("u", &id("few logs"), 400), 300, "ec2");
                 case.add("iam_access_keys", key)
             },
-            "STALE | 300 | medium | [IDLE_TOO_LONG, PARTIAL_LOGS]",
+            "STALE | 298 | medium | [IDLE_TOO_LONG, PARTIAL_LOGS]",
         ),
     ]);
     cases.extend(of_snapshots());
@@ -230,7 +238,7 @@ fn of_snapshots() -> Vec<Expected> {
                 let new = by_iam(case.key("u", &id("two snapshots"), 400), 10, "ec2");
                 case.add("iam_access_keys", new)
             },
-            "USED | 10 | medium | [IN_USE, IAM_ONLY]",
+            "USED | 10 | high | [IN_USE, IAM_ONLY]",
         ),
         expect(
             "snapshot from the future",
@@ -241,7 +249,7 @@ fn of_snapshots() -> Vec<Expected> {
                 let later = by_iam(case.key("u", &id("snapshot from the future"), 400), -2, "ec2");
                 case.add("iam_access_keys", later)
             },
-            "STALE | 300 | high | [IDLE_TOO_LONG]",
+            "STALE | 297 | high | [IDLE_TOO_LONG]",
         ),
         Expected {
             name: "only from the future",
@@ -259,7 +267,7 @@ fn of_snapshots() -> Vec<Expected> {
                 let key = by_iam(case.key("u", &id("old inventory"), 400), 300, "ec2");
                 case.add("iam_access_keys", key)
             },
-            "UNKNOWN | 300 | low | [STALE_INVENTORY]",
+            "UNKNOWN | 291 | low | [STALE_INVENTORY]",
         ),
         // Written, and then the writer died before its snapshot's own row.
         Expected {
@@ -288,7 +296,7 @@ fn of_credential_reports() -> Vec<Expected> {
                 let second = by_iam(slot(&case, 2), 100, "ec2").text("status", "Active");
                 case.add("iam_access_keys", second)
             },
-            rows: vec!["u | 2 |  | STALE | 100 | medium | [IDLE_TOO_LONG, KEY_ID_UNKNOWN]".to_owned()],
+            rows: vec!["u | 2 |  | STALE | 99 | medium | [IDLE_TOO_LONG, KEY_ID_UNKNOWN]".to_owned()],
         },
         Expected {
             name: "slots without ids",
@@ -305,7 +313,7 @@ fn of_credential_reports() -> Vec<Expected> {
                 "u | 1 |  | USED | 1 | high | [IN_USE, KEY_ID_UNKNOWN, USED_BY_UNKNOWN_KEY, \
                  CLOUDTRAIL_LATER_THAN_IAM]"
                     .to_owned(),
-                "u | 2 |  | INACTIVE | 1 | medium | [INACTIVE, KEY_ID_UNKNOWN, USED_BY_UNKNOWN_KEY, \
+                "u | 2 |  | INACTIVE | 0 | medium | [INACTIVE, KEY_ID_UNKNOWN, USED_BY_UNKNOWN_KEY, \
                  CLOUDTRAIL_LATER_THAN_IAM]"
                     .to_owned(),
                 format!(
@@ -326,8 +334,8 @@ fn of_credential_reports() -> Vec<Expected> {
                 case.add("iam_access_keys", one).add("iam_access_keys", two)
             },
             rows: vec![
-                "u | 1 | AKIAONE | STALE | 100 | medium | [IDLE_TOO_LONG, SLOT_AMBIGUOUS]".to_owned(),
-                "u | 2 | AKIATWO | STALE | 100 | medium | [IDLE_TOO_LONG, SLOT_AMBIGUOUS]".to_owned(),
+                "u | 1 | AKIAONE | STALE | 98 | medium | [IDLE_TOO_LONG, SLOT_AMBIGUOUS]".to_owned(),
+                "u | 2 | AKIATWO | STALE | 98 | medium | [IDLE_TOO_LONG, SLOT_AMBIGUOUS]".to_owned(),
             ],
         },
     ]

@@ -65,33 +65,40 @@ fn states() -> Vec<(&'static str, Case, Vec<&'static str>)> {
         (
             "unused",
             with_role("unused", |row| last_used(row, 91)),
-            vec!["R | UNUSED | 91 | high | [IDLE_TOO_LONG]"],
+            vec!["R | INSUFFICIENT_COVERAGE | 89 | low | [ASKED_TOO_EARLY]"],
+        ),
+        (
+            "unused when asked",
+            with_role("unused when asked", |row| last_used(row, 93)),
+            vec!["R | UNUSED | 91 | high | [IDLE_TOO_LONG, REFERENCES_NOT_READ]"],
         ),
         (
             "old",
             with_role("old", |row| row.number("created", at(&ago(200)))),
-            vec!["R | NEVER_USED_OLD | 200 | high | [NEVER_USED]"],
+            vec!["R | NEVER_USED_OLD | 198 | high | [NEVER_USED, REFERENCES_NOT_READ]"],
         ),
         (
             "beyond what IAM remembers",
             with_role("beyond what IAM remembers", |row| row),
-            vec!["R | NEVER_USED_OLD | 500 | high | [NEVER_USED, NOT_IN_400_DAYS]"],
+            vec![
+                "R | NEVER_USED_OLD | 498 | high | [NEVER_USED, NOT_IN_400_DAYS, REFERENCES_NOT_READ]",
+            ],
         ),
         (
             "young",
             with_role("young", |row| row.number("created", at(&ago(29)))),
-            vec!["R | NEVER_USED_YOUNG | 29 | high | [YOUNG]"],
+            vec!["R | NEVER_USED_YOUNG | 27 | high | [YOUNG]"],
         ),
         (
             "protected",
-            with_role("protected", |row| row.map("tags", &[("rolecall:protected", "break-glass")])),
-            vec!["R | PROTECTED | 500 | high | [PROTECTED]"],
+            with_role("protected", |row| row.map("tags", &[("RoleCall:Protected", "Yes")])),
+            vec!["R | PROTECTED | 498 | high | [PROTECTED]"],
         ),
         (
             "break-glass taken",
             with_use(
                 with_role("break-glass taken", |row| {
-                    last_used(row.map("tags", &[("rolecall:protected", "true")]), 2)
+                    last_used(row.map("tags", &[("RoleCall:Protected", "Yes")]), 2)
                 }),
                 "AROAR",
                 2,
@@ -103,7 +110,9 @@ fn states() -> Vec<(&'static str, Case, Vec<&'static str>)> {
             with_role("held by a profile", |row| {
                 last_used(row, 100).list("instance_profiles", &["p"])
             }),
-            vec!["R | UNUSED | 100 | medium | [IDLE_TOO_LONG, IN_INSTANCE_PROFILE]"],
+            vec![
+                "R | UNUSED | 98 | medium | [IDLE_TOO_LONG, IN_INSTANCE_PROFILE, REFERENCES_NOT_READ]",
+            ],
         ),
     ]
 }
@@ -124,7 +133,7 @@ fn kinds() -> Vec<(&'static str, Case, Vec<&'static str>)> {
                 )
                 .flag("service_linked", true)
             }),
-            vec!["AWSServiceRoleForX | SLR | 500 | high | [SERVICE_LINKED]"],
+            vec!["AWSServiceRoleForX | SLR | 498 | high | [SERVICE_LINKED]"],
         ),
         (
             "identity center",
@@ -133,7 +142,7 @@ fn kinds() -> Vec<(&'static str, Case, Vec<&'static str>)> {
                 pathed("identity center", path, "AWSReservedSSO_Admin_0123")(row)
                     .flag("identity_center", true)
             }),
-            vec!["AWSReservedSSO_Admin_0123 | SSO_RESERVED | 500 | high | [IDENTITY_CENTER]"],
+            vec!["AWSReservedSSO_Admin_0123 | SSO_RESERVED | 498 | high | [IDENTITY_CENTER]"],
         ),
         // Session ARNs drop the path: the records must find the role by id and name.
         (
@@ -152,7 +161,9 @@ fn kinds() -> Vec<(&'static str, Case, Vec<&'static str>)> {
                 "AROAOLD",
                 70,
             ),
-            vec!["R | NEVER_USED_OLD | 60 | high | [NEVER_USED, PREDECESSOR_IN_LOGS]"],
+            vec![
+                "R | NEVER_USED_OLD | 58 | high | [NEVER_USED, PREDECESSOR_IN_LOGS, REFERENCES_NOT_READ]",
+            ],
         ),
         (
             "recreated and used",
@@ -169,7 +180,7 @@ fn kinds() -> Vec<(&'static str, Case, Vec<&'static str>)> {
             with_role("last use of a predecessor", |row| {
                 last_used(row.number("created", at(&ago(60))), 70)
             }),
-            vec!["R | NEVER_USED_OLD | 60 | high | [NEVER_USED]"],
+            vec!["R | NEVER_USED_OLD | 58 | high | [NEVER_USED, REFERENCES_NOT_READ]"],
         ),
     ]
 }
@@ -197,7 +208,7 @@ fn unknown() -> Vec<(&'static str, Case, Vec<&'static str>)> {
                 let row = last_used(role(&case, 500), 200);
                 case.add("iam_roles", row)
             },
-            vec!["R | INSUFFICIENT_COVERAGE | 200 | low | [STALE_INVENTORY]"],
+            vec!["R | INSUFFICIENT_COVERAGE | 191 | low | [STALE_INVENTORY]"],
         ),
         (
             "logs only",
@@ -221,7 +232,7 @@ fn unknown() -> Vec<(&'static str, Case, Vec<&'static str>)> {
                 let row = last_used(role(&case, 500), 200);
                 case.add("iam_roles", row)
             },
-            vec!["R | UNUSED | 200 | medium | [IDLE_TOO_LONG, NO_LOGS]"],
+            vec!["R | UNUSED | 198 | medium | [IDLE_TOO_LONG, NO_LOGS, REFERENCES_NOT_READ]"],
         ),
         (
             "unseen by the logs",
@@ -316,7 +327,7 @@ async fn the_last_taker_the_trust_and_the_way_to_delete_are_told() {
 
 #[tokio::test]
 async fn a_role_is_idle_after_the_threshold_not_on_it() {
-    for (idle, expected) in [(179, "USED"), (180, "USED"), (181, "UNUSED")] {
+    for (idle, expected) in [(180, "USED"), (182, "INSUFFICIENT_COVERAGE"), (183, "UNUSED")] {
         let case = with_role("threshold", |row| last_used(row, idle));
         let given = [AS_OF, ("threshold_days", "180")];
         assert_eq!(run(&case.lake, "unused-roles", &given, "state").await, expected, "{idle}");
@@ -338,7 +349,7 @@ async fn regression_a_role_made_again_after_the_inventory_is_in_use() {
 async fn regression_without_logs_a_role_is_idle_until_iam_was_asked() {
     for (idle, expected) in [
         (95, "INSUFFICIENT_COVERAGE | [ASKED_TOO_EARLY, NO_LOGS]"),
-        (97, "UNUSED | [IDLE_TOO_LONG, NO_LOGS]"),
+        (98, "UNUSED | [IDLE_TOO_LONG, NO_LOGS]"),
     ] {
         let case = Case::new("asked six days ago").snapshot(6, PARTS);
         let row = last_used(role(&case, 500), idle);

@@ -47,12 +47,17 @@ fn of_passwords() -> Vec<(&'static str, Case, &'static str)> {
         (
             "signs in",
             with_user("signs in", |row| signed_in(row, 45)),
-            "U | USED | USED | 0 | 45 | [IN_USE]",
+            "U | USED | USED | 0 | 45 | [IN_USE, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "signed in",
             with_user("signed in", |row| signed_in(row, 46)),
-            "U | UNUSED | UNUSED | 0 | 46 | [IDLE_TOO_LONG]",
+            "U | UNKNOWN | UNUSED | 0 | 44 | [OTHER_CREDENTIALS_UNREAD, ASKED_TOO_EARLY]",
+        ),
+        (
+            "signed in before it was asked",
+            with_user("signed in before it was asked", |row| signed_in(row, 48)),
+            "U | UNUSED | UNUSED | 0 | 46 | [IDLE_TOO_LONG, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "signs in, by the logs",
@@ -64,7 +69,7 @@ fn of_passwords() -> Vec<(&'static str, Case, &'static str)> {
                     .text("caller_user_name", "U");
                 case.add("credential_events", sign_in)
             },
-            "U | USED | USED | 0 | 5 | [IN_USE]",
+            "U | USED | USED | 0 | 5 | [IN_USE, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "fails to sign in",
@@ -77,22 +82,22 @@ fn of_passwords() -> Vec<(&'static str, Case, &'static str)> {
                     .failed("Failed authentication");
                 case.add("credential_events", sign_in)
             },
-            "U | UNUSED | UNUSED | 0 | 100 | [IDLE_TOO_LONG]",
+            "U | UNUSED | UNUSED | 0 | 98 | [IDLE_TOO_LONG, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "never",
             with_user("never", |row| row.flag("mfa_active", false)),
-            "U | NEVER_USED | NEVER_USED | 0 | 300 | [NEVER_USED, NO_MFA]",
+            "U | NEVER_USED | NEVER_USED | 0 | 298 | [NEVER_USED, OTHER_CREDENTIALS_UNREAD, NO_MFA]",
         ),
         (
             "young",
             with_user("young", |row| row.number("created", at(&ago(3)))),
-            "U | NEVER_USED_YOUNG | NEVER_USED | 0 | 3 | [YOUNG]",
+            "U | NEVER_USED_YOUNG | NEVER_USED | 0 | 1 | [CREDENTIAL_YOUNG, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "password not read",
             with_user("password not read", |row| row.without("console_password")),
-            "U | UNKNOWN | UNKNOWN | 0 | 300 | [PASSWORD_UNKNOWN]",
+            "U | UNKNOWN | UNKNOWN | 0 | 298 | [OTHER_CREDENTIALS_UNREAD, PASSWORD_UNKNOWN]",
         ),
     ]
 }
@@ -103,36 +108,36 @@ fn of_others() -> Vec<(&'static str, Case, &'static str)> {
         (
             "key alone",
             with_key(with_user("key alone", no_password), |key| by_iam(key, 10, "ec2")),
-            "U | USED | NONE | 1 | 10 | [IN_USE]",
+            "U | USED | NONE | 1 | 10 | [IN_USE, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "key used, password not",
             with_key(with_user("key used, password not", |row| row), |key| by_iam(key, 10, "ec2")),
-            "U | USED | NEVER_USED | 1 | 10 | [IN_USE, PASSWORD_UNUSED]",
+            "U | USED | NEVER_USED | 1 | 10 | [IN_USE, OTHER_CREDENTIALS_UNREAD, PASSWORD_UNUSED]",
         ),
         (
             "idle key",
             with_key(with_user("idle key", no_password), |key| by_iam(key, 100, "ec2")),
-            "U | UNUSED | NONE | 1 | 100 | [IDLE_TOO_LONG]",
+            "U | UNUSED | NONE | 1 | 98 | [IDLE_TOO_LONG, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "key not asked about",
             with_key(with_user("key not asked about", no_password), |key| {
                 key.flag("last_used_known", false)
             }),
-            "U | UNKNOWN | NONE | 1 | 300 | [KEYS_UNKNOWN]",
+            "U | UNKNOWN | NONE | 1 | 298 | [OTHER_CREDENTIALS_UNREAD, KEYS_UNKNOWN]",
         ),
         (
             "nothing",
             with_user("nothing", no_password),
-            "U | NO_CREDENTIALS | NONE | 0 | 300 | [NO_CREDENTIALS]",
+            "U | UNKNOWN | NONE | 0 | 298 | [NO_PASSWORD_NO_KEY, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "mail credentials",
             with_user("mail credentials", |row| {
                 no_password(row).list("service_specific_credentials", &["ses"])
             }),
-            "U | UNKNOWN | NONE | 0 | 300 | [SERVICE_SPECIFIC_CREDENTIALS]",
+            "U | UNKNOWN | NONE | 0 | 298 | [OTHER_CREDENTIALS, NO_PASSWORD_NO_KEY, OTHER_CREDENTIALS_UNREAD]",
         ),
         (
             "root keys",
@@ -142,7 +147,7 @@ fn of_others() -> Vec<(&'static str, Case, &'static str)> {
                 let key = case.key("<root_account>", "AKIAROOT", 900).flag("is_root", true);
                 case.add("iam_users", root).add("iam_access_keys", by_iam(key, 2, "s3"))
             },
-            "<root_account> | ROOT_KEYS | NONE | 1 | 2 | [ROOT_KEY, IN_USE]",
+            "<root_account> | ROOT_KEYS | NEVER_USED | 1 | 0 | [ROOT_KEY, IN_USE]",
         ),
         (
             "logs only",
@@ -212,7 +217,7 @@ async fn people_who_have_left_are_named() {
 
 #[tokio::test]
 async fn a_user_is_idle_after_the_threshold_not_on_it() {
-    for (idle, expected) in [(179, "USED"), (180, "USED"), (181, "UNUSED")] {
+    for (idle, expected) in [(180, "USED"), (182, "UNKNOWN"), (183, "UNUSED")] {
         let case = with_user("threshold", |row| signed_in(row, idle));
         let given = [("as_of", "2026-07-01T00:00:00Z"), ("threshold_days", "180")];
         assert_eq!(run(&case.lake, "unused-users", &given, "state").await, expected, "{idle}");
@@ -221,9 +226,10 @@ async fn a_user_is_idle_after_the_threshold_not_on_it() {
 
 #[tokio::test]
 async fn regression_without_logs_a_user_is_idle_until_iam_was_asked() {
-    for (idle, expected) in
-        [(50, "UNKNOWN | [ASKED_TOO_EARLY, NO_LOGS]"), (52, "UNUSED | [IDLE_TOO_LONG, NO_LOGS]")]
-    {
+    for (idle, expected) in [
+        (50, "UNKNOWN | [OTHER_CREDENTIALS_UNREAD, ASKED_TOO_EARLY, NO_LOGS]"),
+        (53, "UNUSED | [IDLE_TOO_LONG, OTHER_CREDENTIALS_UNREAD, NO_LOGS]"),
+    ] {
         let case = Case::new("asked six days ago").snapshot(6, PARTS);
         let row = signed_in(user(&case, "U", 300), idle);
         let lake = lake([case.add("iam_users", row)]);
