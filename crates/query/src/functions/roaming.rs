@@ -77,9 +77,6 @@ struct Places(BTreeMap<String, Seen>);
 
 impl Places {
     fn at(&mut self, place: &str) -> &mut Seen {
-        if !self.0.contains_key(place) {
-            self.0.insert(place.to_owned(), Seen::default());
-        }
         self.0.entry(place.to_owned()).or_default()
     }
 
