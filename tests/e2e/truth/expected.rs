@@ -370,6 +370,9 @@ impl<'a> Known<'a> {
             });
             set(&mut row, "late_files", late.count());
             set(&mut row, "several_trails", cell.trail_prefixes.len() > 1);
+            set(&mut row, "undelivered_files", 0);
+            set(&mut row, "delivered", true);
+            set(&mut row, "refusals", Value::Null);
             set(&mut row, "refused_files", 0);
             set(&mut row, "pending_files", 0);
             set(&mut row, "expired", false);

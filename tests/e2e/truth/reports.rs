@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{Datelike as _, NaiveDate};
 use rolecall_testkit::truth::{Act, Session};
 use serde_json::Value;
 
@@ -154,9 +155,11 @@ impl Known<'_> {
             "aws_region",
             "day",
             "files",
+            "undelivered_files",
             "records",
             "rejected",
             "refused_files",
+            "refusals",
             "pending_files",
             "late_files",
             "max_delivery_lag_seconds",
@@ -189,12 +192,20 @@ impl Known<'_> {
                 set(&mut row, "account_id", (*account).clone());
                 set(&mut row, "aws_region", (*region).clone());
                 set(&mut row, "day", delivered.clone());
-                set(&mut row, "state", "NO_EVIDENCE");
-                for column in
-                    ["files", "records", "rejected", "refused_files", "pending_files", "late_files"]
-                {
+                let is_missing = self.is_missing(account, region, &delivered);
+                set(&mut row, "state", if is_missing { "MISSING" } else { "NO_EVIDENCE" });
+                for column in [
+                    "files",
+                    "undelivered_files",
+                    "records",
+                    "rejected",
+                    "refused_files",
+                    "pending_files",
+                    "late_files",
+                ] {
                     set(&mut row, column, 0);
                 }
+                set(&mut row, "refusals", Value::Null);
                 set(&mut row, "several_trails", false);
                 set(&mut row, "max_delivery_lag_seconds", Value::Null);
                 set(&mut row, "trail_prefixes", Value::Null);
@@ -214,6 +225,28 @@ impl Known<'_> {
             rows,
             unknown: &[],
         }
+    }
+
+    /// Whether a place that had the habit of delivering paused for longer than comes about by chance.
+    fn is_missing(&self, account: &str, region: &str, on: &str) -> bool {
+        let number = |day: &str| day.parse::<NaiveDate>().unwrap().num_days_from_ce();
+        let here = self
+            .truth
+            .coverage
+            .iter()
+            .filter(|cell| cell.account_id == account && cell.aws_region == region);
+        let days: BTreeSet<i32> = here.map(|cell| number(&cell.delivered_date)).collect();
+        let (first, last) = (*days.first().unwrap(), *days.last().unwrap());
+        let (delivered, lived) = (days.len() as f64, f64::from(last - first + 1));
+        let before = days.range(..number(on)).next_back();
+        let Some(before) = before.filter(|_| delivered >= 7.0 && 2.0 * delivered >= lived) else {
+            return false;
+        };
+        let end = self.truth.files.iter().map(|file| file.delivered_at).max().unwrap();
+        let end = number(&day(end));
+        let after = days.range(number(on)..).next().copied().unwrap_or(end);
+        let chance = (1.0 - delivered / (lived + 1.0)).powi(after - before - 1);
+        number(on) < after && chance <= 0.001
     }
 
     /// Whether an account's roles are seen in use there, and never being taken.

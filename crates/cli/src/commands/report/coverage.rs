@@ -193,6 +193,14 @@ fn of(part: i64, whole: i64) -> f64 {
     if whole > 0 { part as f64 / whole as f64 } else { 0.0 }
 }
 
+/// Where names of accounts are.
+const NAMES: [&str; 2] = [
+    "SELECT DISTINCT arrow_cast(known_account_id, 'Utf8'), arrow_cast(name, 'Utf8')
+     FROM known_accounts WHERE kind = 'organization' AND name IS NOT NULL",
+    "SELECT DISTINCT arrow_cast(account_id, 'Utf8'), arrow_cast(account_name, 'Utf8')
+     FROM iam_snapshots WHERE account_name IS NOT NULL",
+];
+
 /// The ids of the accounts that were given to `--ignore-account`, by id or by name.
 pub(super) async fn ignored(
     session: &Session,
@@ -202,23 +210,19 @@ pub(super) async fn ignored(
     if given.len() == ids.len() {
         return Ok(ids);
     }
-    const NAMES: &str = "
-        SELECT DISTINCT arrow_cast(known_account_id, 'Utf8') AS id, arrow_cast(name, 'Utf8') AS name
-        FROM known_accounts WHERE kind = 'organization' AND name IS NOT NULL
-        UNION
-        SELECT DISTINCT arrow_cast(account_id, 'Utf8'), arrow_cast(account_name, 'Utf8')
-        FROM iam_snapshots WHERE account_name IS NOT NULL
-        ORDER BY id, name";
-    let rows = session.sql(NAMES, &Values::new()).await.map_err(crate::commands::query_error)?;
     let mut known: Vec<(String, String)> = Vec::new();
-    for batch in rows.collect().await? {
-        let text = |column: usize| {
-            let text = batch.column(column).as_string_opt::<i32>();
-            text.context("failed to read names of accounts")
-        };
-        let pairs = text(0)?.iter().zip(text(1)?);
-        known.extend(pairs.filter_map(|(id, name)| Some((id?.to_owned(), name?.to_owned()))));
+    for sql in NAMES {
+        let rows = session.sql(sql, &Values::new()).await.map_err(crate::commands::query_error)?;
+        for batch in rows.collect().await? {
+            let text = |column: usize| {
+                let text = batch.column(column).as_string_opt::<i32>();
+                text.context("failed to read names of accounts")
+            };
+            let pairs = text(0)?.iter().zip(text(1)?);
+            known.extend(pairs.filter_map(|(id, name)| Some((id?.to_owned(), name?.to_owned()))));
+        }
     }
+    known.sort();
     for name in given.iter().filter(|name| !is_account(name)) {
         let before = ids.len();
         let named = known.iter().filter(|(_, known)| known.eq_ignore_ascii_case(name.trim()));

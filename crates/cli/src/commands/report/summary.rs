@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::term;
 
 /// Accounts that a message names.
-const NAMED: usize = 10;
+const NAMED: usize = 3;
 
 /// A report that was run, or failed.
 pub(super) struct Ran {
