@@ -1,6 +1,7 @@
 //! Rules of the views, each on a few hand-made rows, whatever order the rows come in.
 
 mod assuming;
+mod histories;
 mod lake;
 mod overviews;
 mod regressions;
