@@ -298,7 +298,13 @@ impl Draw<'_> {
     fn retire(&mut self, user: usize) {
         let Some(&key) = self.current(Sort::Key, Some(user), self.now).first() else { return };
         let last = self.account.things[key].switched.last().map(|(time, _)| *time);
-        let off = self.before(10 * DAY, if self.retiring { 30 * DAY } else { 50 * DAY });
+        let mut off = self.before(10 * DAY, if self.retiring { 30 * DAY } else { 50 * DAY });
+        // Now and then when IAM has just been asked, or is about to be.
+        let asked = self.account.readings.last().map(Reading::taken);
+        if let Some(asked) = asked.filter(|_| self.chance.percent(20)) {
+            let about = asked + self.chance.between(-6 * HOUR, 2 * DAY);
+            off = self.calm(about);
+        }
         if off < self.account.things[key].made + DAY || last.is_some_and(|last| last > off - DAY) {
             return;
         }

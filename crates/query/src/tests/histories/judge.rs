@@ -48,7 +48,8 @@ pub(super) fn goes(verdict: &str) -> bool {
     GOING.contains(&verdict)
 }
 
-fn objections(case: &Case<'_>, verdict: &str) -> Vec<Objection> {
+/// What stands against a verdict.
+pub(super) fn objections(case: &Case<'_>, verdict: &str) -> Vec<Objection> {
     match verdict {
         "RETIRE_NOW" => case.against_now(),
         "RETIRE_AFTER_SOAK" => case.against_soak(),

@@ -46,6 +46,26 @@ pub(super) const HAS_CREDENTIALS: Objection = "it has a credential";
 pub(super) const NOT_ALL_READ: Objection = "not all kinds of credentials were read";
 pub(super) const WAS_USED: Objection = "never used is not true of it";
 
+/// All of them.
+pub(super) const OBJECTIONS: [Objection; 16] = [
+    NOT_ASKED,
+    ASKED_LONG_AGO,
+    YOUNG,
+    USED_BEFORE,
+    USED_SINCE,
+    CHANGED_SINCE,
+    REACTIVATED,
+    ACTIVE,
+    USED_BEFORE_OFF,
+    ASKED_BEFORE_OFF,
+    SOAKING,
+    UNWATCHED,
+    UNHELD_BEFORE,
+    HAS_CREDENTIALS,
+    NOT_ALL_READ,
+    WAS_USED,
+];
+
 /// Inventories until `as_of`, the newest first.
 fn readings(account: &Account, as_of: Time) -> impl Iterator<Item = &Reading> {
     account.readings.iter().rev().filter(move |reading| reading.taken() <= as_of)
