@@ -364,7 +364,10 @@ key_gaps AS (
     SELECT
         *,
         NOT is_off AND coalesce(days_since_use <= $threshold_days, false) AS in_use,
-        coalesce(knowledge_age_days > $max_inventory_days, false) AS inventory_is_old,
+        coalesce(
+            least(known_until, inventory_time) < $as_of - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
+            false
+        ) AS inventory_is_old,
         last_used IS NULL AND coalesce(age_days < $grace_days, false) AS is_young,
         coalesce(status_changed > known_until, false) AS changed_since_asked,
         -- IAM was asked too soon after the last use, or after the key was made, for its silence to say anything.

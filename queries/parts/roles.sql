@@ -267,7 +267,10 @@ role_gaps AS (
     SELECT
         *,
         coalesce(days_since_use <= $threshold_days, false) AS in_use,
-        coalesce(knowledge_age_days > $max_inventory_days, false) AS inventory_is_old,
+        coalesce(
+            least(known_until, inventory_time) < $as_of - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
+            false
+        ) AS inventory_is_old,
         last_used IS NULL AND coalesce(age_days < $grace_days, false) AS is_young,
         -- IAM was asked too soon after the last use, or after the role was made, for its silence to say anything.
         coalesce(days_idle_known <= CASE WHEN last_used IS NULL THEN $grace_days - 1 ELSE $threshold_days END, true) AS asked_too_early

@@ -256,7 +256,10 @@ user_gaps AS (
     SELECT
         *,
         coalesce(days_since_use <= $threshold_days, false) AS in_use,
-        coalesce(knowledge_age_days > $max_inventory_days, false) AS inventory_is_old,
+        coalesce(
+            least(known_until, inventory_time) < $as_of - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
+            false
+        ) AS inventory_is_old,
         last_used IS NULL AND coalesce(credential_age_days < $grace_days, false) AS is_young,
         has_others OR (others_in_logs AND others_unread) AS others_there,
         -- IAM was asked too soon after the last use, or after the newest credential was made, for its silence to say anything.

@@ -2,6 +2,7 @@
 
 mod assuming;
 mod held;
+mod histories;
 mod lake;
 mod overviews;
 mod regressions;

@@ -284,7 +284,8 @@ impl TestLake {
         self.sessions.get_or_init(open).await
     }
 
-    async fn open(&self, order: u64) -> Session {
+    /// A session over the rows in one order.
+    pub(crate) async fn open(&self, order: u64) -> Session {
         let mut tables: HashMap<String, Arc<dyn TableProvider>> = HashMap::new();
         for table in Table::READABLE {
             let mut rows = self.rows.get(table.name()).cloned().unwrap_or_default();
