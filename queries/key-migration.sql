@@ -124,6 +124,7 @@ judged AS (
                 AND held_since_read
                 AND held_before_off
                 AND days_off >= $soak_days
+                AND days_between(created, known_until) >= $grace_days
                 AND coalesce(days_between(last_used, deactivated) > $threshold_days, true) THEN 'RETIRE_NOW'
             WHEN is_off THEN 'RETIRE_AFTER_SOAK'
             WHEN in_use

@@ -123,7 +123,7 @@ SELECT
     days_since_use,
     knowledge_age_days,
     credential_age_days,
-    replace(array_to_string(unread, ', '), '_', ' ') AS unread_credentials,
+    unread_credentials,
     leaver_handle
 FROM judged
 ORDER BY account_id, user_name, user_arn

@@ -239,8 +239,9 @@ key_neighbours AS (
     SELECT
         *,
         bool_or(in_inventory AND access_key_id IS NULL) OVER (PARTITION BY account_id, user_name) AS user_lacks_key_ids,
-        max(CASE WHEN NOT in_inventory THEN ct_last_used END) OVER (PARTITION BY account_id, user_name)
-            AS unmatched_last_used,
+        max(CASE WHEN NOT in_inventory AND status IS DISTINCT FROM 'Deleted' THEN ct_last_used END)
+            OVER (PARTITION BY account_id, user_name) AS unmatched_last_used,
+        max(CASE WHEN NOT in_inventory THEN status_changed END) OVER (PARTITION BY account_id, user_name) AS unmatched_changed,
         max(CASE WHEN in_inventory THEN iam_last_used END) OVER (PARTITION BY account_id, user_name) AS user_iam_last_used,
         last_value(CASE WHEN NOT in_inventory THEN last_event_id END) OVER (
             PARTITION BY account_id, user_name
@@ -248,17 +249,19 @@ key_neighbours AS (
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) AS unmatched_event_id
     FROM key_facts
-    WHERE status IS DISTINCT FROM 'Deleted'
 ),
 key_rows AS (
     SELECT
-        * EXCEPT (ct_last_used, unmatched_last_used, user_iam_last_used, unmatched_event_id, user_lacks_key_ids, in_inventory),
+        * EXCEPT (ct_last_used, status_changed, unmatched_last_used, unmatched_changed, user_iam_last_used, unmatched_event_id, user_lacks_key_ids, in_inventory),
         true AS has_key,
         in_inventory,
         NOT in_inventory AND user_lacks_key_ids AS may_be_a_slot,
         counts_for_user AS used_by_unknown_key,
         CASE WHEN counts_for_user THEN greatest(ct_last_used, unmatched_last_used) ELSE ct_last_used END AS ct_last_used,
-        CASE WHEN counts_for_user THEN unmatched_event_id END AS unmatched_event_id
+        CASE WHEN counts_for_user THEN unmatched_event_id END AS unmatched_event_id,
+        -- A change of a key of unknown id may be of this one.
+        CASE WHEN in_inventory AND access_key_id IS NULL THEN greatest(status_changed, unmatched_changed) ELSE status_changed END
+            AS status_changed
     FROM (
         SELECT
             *,
@@ -271,6 +274,7 @@ key_rows AS (
                 false
             ) AS counts_for_user
         FROM key_neighbours
+        WHERE status IS DISTINCT FROM 'Deleted'
     ) AS neighbours
 ),
 key_snapshots AS (
@@ -335,6 +339,8 @@ key_ages AS (
     SELECT
         *,
         coalesce(status IN ('Inactive', 'Expired'), false) AS is_off,
+        -- Activated again, it may be waiting for a job that comes seldom.
+        coalesce(last_activated > created + INTERVAL '1 minute', false) AS was_off,
         days_between(created, $as_of) AS age_days,
         days_between(idle_since, known_until) AS days_idle_known,
         days_between(idle_since, $as_of) AS days_idle_now,
@@ -365,13 +371,15 @@ key_gaps AS (
         *,
         NOT is_off AND coalesce(days_since_use <= $threshold_days, false) AS in_use,
         coalesce(
-            least(known_until, inventory_time) < $as_of - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
+            least(known_until, inventory_time)
+                < arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
             false
         ) AS inventory_is_old,
         last_used IS NULL AND coalesce(age_days < $grace_days, false) AS is_young,
         coalesce(status_changed > known_until, false) AS changed_since_asked,
         -- IAM was asked too soon after the last use, or after the key was made, for its silence to say anything.
-        coalesce(days_idle_known <= CASE WHEN last_used IS NULL THEN $grace_days - 1 ELSE $threshold_days END, true) AS asked_too_early
+        coalesce(days_idle_known <= CASE WHEN last_used IS NULL AND NOT was_off THEN $grace_days - 1 ELSE $threshold_days END, true)
+            AS asked_too_early
     FROM key_ages
 ),
 keys AS (

@@ -268,7 +268,8 @@ role_gaps AS (
         *,
         coalesce(days_since_use <= $threshold_days, false) AS in_use,
         coalesce(
-            least(known_until, inventory_time) < $as_of - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
+            least(known_until, inventory_time)
+                < arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
             false
         ) AS inventory_is_old,
         last_used IS NULL AND coalesce(age_days < $grace_days, false) AS is_young,

@@ -118,14 +118,21 @@ other_credentials AS (
     JOIN inventory_then
         ON iam_credentials.snapshot_id = inventory_then.snapshot_id
         AND iam_credentials.account_id = inventory_then.account_id
-        AND inventory_then.part = concat(kind, 's')
+        AND inventory_then.part = CASE kind WHEN 'service_specific' THEN 'service_specific_credentials' ELSE concat(kind, 's') END
     WHERE kind <> 'mfa_device'
     GROUP BY iam_credentials.account_id, user_name
 ),
 others_read AS (
-    SELECT account_id, array_agg(part) AS others_read, min(known_until) AS others_until
+    SELECT
+        account_id,
+        bool_or(part = 'service_specific_credentials') AS for_services_read,
+        bool_or(part = 'ssh_public_keys') AS ssh_keys_read,
+        bool_or(part = 'signing_certificates') AS certificates_read,
+        min(known_until) AS others_until
     FROM inventory_then
     WHERE part IN ('service_specific_credentials', 'ssh_public_keys', 'signing_certificates')
+        AND known_until
+            >= arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)')
     GROUP BY account_id
 ),
 user_changes AS (
@@ -191,15 +198,17 @@ user_evidence AS (
         other_credentials,
         coalesce(has_others, false) OR coalesce(array_length(named.service_specific_credentials) > 0, false) AS has_others,
         coalesce(other_made > coalesce(other_gone, arrow_cast(0, 'Timestamp(Microsecond, Some("UTC"))')), false) AS others_in_logs,
-        array_except(
-            make_array('service_specific_credentials', 'ssh_public_keys', 'signing_certificates'),
-            coalesce(others_read, make_array(''))
-        ) AS unread,
+        nullif(concat_ws(
+            ', ',
+            CASE WHEN NOT coalesce(for_services_read, false) THEN 'credentials for single services' END,
+            CASE WHEN NOT coalesce(ssh_keys_read, false) THEN 'SSH keys' END,
+            CASE WHEN NOT coalesce(certificates_read, false) THEN 'signing certificates' END
+        ), '') AS unread_credentials,
         coalesce(signing_certificates, 0) > 0 AS has_certificates,
         changed,
         coalesce(made > users_read, false) AS made_again,
         user_snapshots.inventory_time,
-        least(password_read_at - INTERVAL '4 hours', coalesce(keys_until, key_snapshots.keys_known_until)) AS known_until,
+        least(password_read_at - INTERVAL '4 hours', coalesce(keys_until, key_snapshots.keys_known_until), others_until) AS known_until,
         coalesce(held.coverage, 0.0) AS coverage,
         held.verified,
         held.silent_regions,
@@ -238,7 +247,7 @@ user_ages AS (
         CASE WHEN iam_last_used >= last_used THEN 'iam' WHEN last_used IS NOT NULL THEN 'logs' END AS last_used_by,
         greatest(days_between(inventory_time, $as_of), days_between(known_until + INTERVAL '4 hours', $as_of)) AS knowledge_age_days,
         coalesce(changed > known_until, false) AS changed_since_asked,
-        array_length(unread) > 0 AS others_unread,
+        unread_credentials IS NOT NULL AS others_unread,
         -- Of a credential that was there before it nothing may be known any more.
         coalesce(newest_credential > created + INTERVAL '1 day', false) AS had_others_before,
         CASE
@@ -257,7 +266,8 @@ user_gaps AS (
         *,
         coalesce(days_since_use <= $threshold_days, false) AS in_use,
         coalesce(
-            least(known_until, inventory_time) < $as_of - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
+            least(known_until, inventory_time)
+                < arrow_cast($as_of, 'Timestamp(Microsecond, Some("UTC"))') - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)'),
             false
         ) AS inventory_is_old,
         last_used IS NULL AND coalesce(credential_age_days < $grace_days, false) AS is_young,

@@ -43,6 +43,17 @@ impl What {
     }
 }
 
+impl What {
+    /// The parts of the inventory that what is told of it rests on: it is as old as the oldest.
+    fn rests_on(self) -> &'static str {
+        match self {
+            Self::Key => "'access_keys', 'access_key_last_used', 'credential_report'",
+            Self::Role => "'roles', 'role_last_used'",
+            Self::User => "'users', 'credential_report'",
+        }
+    }
+}
+
 /// Looks for the thing in the inventory.
 pub(super) async fn look(
     session: &Session,
@@ -64,19 +75,34 @@ pub(super) async fn look(
     for what in kinds {
         let (table, part, condition) = what.query();
         let query = format!(
-            "WITH held AS (
-                 SELECT snapshot_id, account_name, source,
+            "WITH read AS (
+                 SELECT snapshot_id, account_id, min(read_at) AS read_at
+                 FROM iam_parts WHERE part IN ({rests_on}) GROUP BY 1, 2
+             ),
+             held AS (
+                 SELECT iam_snapshots.snapshot_id, account_name, source,
+                     coalesce(read_at, snapshot_time) AS read_at,
                      max(CASE WHEN array_has(parts, '{part}') THEN snapshot_time END)
-                         OVER (PARTITION BY account_id) AS newest
-                 FROM iam_snapshots WHERE snapshot_time <= $as_of
+                         OVER (PARTITION BY iam_snapshots.account_id) AS newest
+                 FROM iam_snapshots
+                 LEFT JOIN read
+                     ON iam_snapshots.snapshot_id = read.snapshot_id
+                     AND iam_snapshots.account_id = read.account_id
+                 WHERE snapshot_time <= $as_of
              )
-             SELECT things.*, account_name, source, newest, newest > snapshot_time AS gone,
-                 arrow_cast(snapshot_time, 'Int64') AS snapshot_micros,
+             SELECT things.*, account_name, source, newest, newest > snapshot_time AS gone, read_at,
+                 arrow_cast(read_at, 'Int64') AS read_micros,
                  arrow_cast(last_used, 'Int64') AS last_used_micros
-             FROM (SELECT *{used} FROM {table}) AS things JOIN held ON things.snapshot_id = held.snapshot_id
+             FROM (SELECT {columns} FROM {table}) AS things JOIN held ON things.snapshot_id = held.snapshot_id
              WHERE {condition}
              ORDER BY snapshot_time DESC, things.account_id LIMIT 1",
-            used = if *what == What::User { ", password_last_used AS last_used" } else { "" },
+            rests_on = what.rests_on(),
+            columns = match what {
+                What::User => {
+                    "* EXCEPT (last_used), greatest(last_used, password_last_used) AS last_used"
+                }
+                What::Key | What::Role => "*",
+            },
         );
         let found = session.rows(&query, &bound).await?;
         if !found.is_empty() {
@@ -93,8 +119,8 @@ impl Known {
 
     /// When the inventory was taken.
     fn taken(&self) -> String {
-        let ago = words::ago(self.found.number(0, "snapshot_micros"), self.as_of);
-        format!("{} ({ago})", self.cell("snapshot_time"))
+        let ago = words::ago(self.found.number(0, "read_micros"), self.as_of);
+        format!("{} ({ago})", self.cell("read_at"))
     }
 
     fn account(&self) -> String {
