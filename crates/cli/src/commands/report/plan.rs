@@ -409,7 +409,10 @@ mod tests {
         );
         assert_eq!(
             fail_on(&both, &["any"]),
-            Ok(vec![verdicts(&["PARTIAL", "EXPIRED", "NO_EVIDENCE"]), Wanted::All])
+            Ok(vec![
+                verdicts(&["PARTIAL", "EXPIRED", "NOT_DELIVERED", "MISSING", "NO_EVIDENCE"]),
+                Wanted::All
+            ])
         );
         assert_eq!(fail_on(&both, &["PARTIAL"]), Ok(vec![verdicts(&["PARTIAL"]), Wanted::None]));
         let error = fail_on(&coverage, &["PARTAL"]).unwrap_err();

@@ -78,6 +78,10 @@ impl Columns {
                 row.coverage = number;
             }
         }
+        // Not every account's coverage is asked for.
+        for (row, account) in rows.iter_mut().zip(texts("account_id")?) {
+            row.account = account;
+        }
         // Without a key nothing is compared, and the rest would be read for nothing.
         if self.key.is_empty() {
             return Ok(rows);
@@ -86,9 +90,6 @@ impl Columns {
             for (row, list) in rows.iter_mut().zip(cells::lists(array)?) {
                 row.reasons = list;
             }
-        }
-        for (row, account) in rows.iter_mut().zip(texts("account_id")?) {
-            row.account = account;
         }
         Ok(rows)
     }
