@@ -119,6 +119,23 @@ impl Reasons {
         })
     }
 
+    /// All of them as a page of Markdown: `docs/reason-codes.md`.
+    pub fn page(&self) -> String {
+        let mut page = "# Reason codes\n\nWhat stands in `reason_codes` of the reports, from \
+                        [`queries/reasons.toml`](../queries/reasons.toml). `rolecall report --explain CODE` says more: what \
+                        to do, and which reports use it. `rolecall report --explain reason-codes` prints this page.\n\n\
+                        | code | what it means | in a row | confidence |\n|---|---|---|---|\n"
+            .to_owned();
+        for reason in self.list() {
+            let sure = reason.confidence.map_or("", Confidence::as_str);
+            let sentence = reason.sentence.to_string().replace('<', "*").replace('>', "*");
+            // Writing to a String cannot fail.
+            let _ =
+                writeln!(page, "| `{}` | {} | {sentence} | {sure} |", reason.code, reason.title);
+        }
+        page
+    }
+
     /// All of them, by code.
     pub fn list(&self) -> impl Iterator<Item = &Reason> {
         self.by_code.values()

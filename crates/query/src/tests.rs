@@ -3,7 +3,7 @@
 mod assuming;
 mod held;
 mod histories;
-mod lake;
+pub(crate) mod lake;
 mod overviews;
 mod regressions;
 mod reporting;

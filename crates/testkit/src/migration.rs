@@ -98,7 +98,8 @@ impl Truth {
             let Some(off) = uses.deactivated else { return "RETIRE_AFTER_SOAK" };
             let idle_then =
                 key.last_used.is_none_or(|last| (off - last).div_euclid(DAY) > days.threshold_days);
-            let soaked = since(off) >= soak_days && self.logs_begin_before(&uses.account_id, off);
+            let soaked = since(off) >= soak_days
+                && self.logs_hold_before(&uses.account_id, off, days.threshold_days);
             return if idle_then && soaked { "RETIRE_NOW" } else { "RETIRE_AFTER_SOAK" };
         }
         let Some(last) = key.last_used else {
@@ -116,10 +117,14 @@ impl Truth {
         if uses.asks_for_tokens || !uses.callers.iter().all(known) { "BLOCKED" } else { "MIGRATE" }
     }
 
-    fn logs_begin_before(&self, account: &str, at: Micros) -> bool {
-        self.coverage
-            .iter()
-            .any(|cell| cell.account_id == account && cell.delivered_date < date(at))
+    fn logs_hold_before(&self, account: &str, at: Micros, days: i64) -> bool {
+        let held = |day: i64| {
+            let day = date(at - day * DAY);
+            self.coverage
+                .iter()
+                .any(|cell| cell.account_id == account && cell.delivered_date == day)
+        };
+        (1..=days).all(held)
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Report {
     /// List the reports
     #[arg(long, conflicts_with_all = ["name", "explain"])]
     pub(crate) list: bool,
-    /// Say what a report answers, its parameters and columns, and what it cannot know
+    /// Say what a report answers, its parameters and columns, and what it cannot know; or what a reason code means
     #[arg(long, value_name = "NAME", conflicts_with = "name")]
     pub(crate) explain: Option<String>,
     /// Answer as of this time (default: now)

@@ -309,6 +309,9 @@ impl Run<'_> {
 
 /// A report in words, or a reason code, which is written in capitals.
 fn explain(reports: &Reports, name: &str) -> anyhow::Result<String> {
+    if name == "reason-codes" {
+        return Ok(Reasons::built_in().map_err(super::query_error)?.page());
+    }
     let is_code = name.len() > 1 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
     if is_code {
         let reasons = Reasons::built_in().map_err(super::query_error)?;

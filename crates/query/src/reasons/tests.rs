@@ -1,3 +1,5 @@
+//! Codes, sentences and what the reports yield: all fit together.
+
 use super::*;
 
 fn parse(text: &str) -> Result<Reasons, String> {
@@ -102,4 +104,39 @@ fn no_report_picks_its_words_by_looking_into_joined_codes() {
     for report in reports() {
         assert!(!report.sql.contains("codes LIKE"), "{}", report.name);
     }
+}
+
+/// A sentence with a figure that no column has would be left out without a word.
+#[tokio::test]
+async fn each_sentence_fills_and_each_next_step_too() {
+    let lake = crate::tests::lake::TestLake::default();
+    let session = &lake.sessions().await[0];
+    let reasons = Reasons::built_in().unwrap();
+    for report in reports() {
+        let values = report.bind(&std::collections::BTreeMap::new(), 0).unwrap();
+        let rows = session.sql(&report.sql, &values).await.unwrap();
+        let columns: BTreeSet<&str> =
+            rows.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let says_next = report.columns.iter().any(|column| column.name == "next_step");
+        for code in codes_in(&report.sql) {
+            let reason = reasons.get(&code).unwrap();
+            let mut figures = reason.figures();
+            if says_next {
+                figures.extend(reason.figures_of_next(&report.name));
+            }
+            let lacking: Vec<_> = figures.difference(&columns).collect();
+            assert!(lacking.is_empty(), "{}: {code} needs {lacking:?}", report.name);
+        }
+        for figure in &report.figures {
+            assert!(columns.contains(figure.as_str()), "{}: figures: {figure}", report.name);
+        }
+    }
+}
+
+#[test]
+fn the_page_of_codes_is_that_of_the_file() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reason-codes.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    let mend = "rolecall report --explain reason-codes > docs/reason-codes.md";
+    assert!(page == Reasons::built_in().unwrap().page(), "write it anew: {mend}");
 }
