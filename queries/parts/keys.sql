@@ -405,14 +405,14 @@ keys AS (
                 AND NOT changed_since_asked AND asked_too_early,
             'USED_BY_UNKNOWN_KEY', used_by_unknown_key,
             CASE
-                WHEN iam_is_later AND ct_last_used IS NULL AND coverage > 0 THEN 'IAM_ONLY'
-                WHEN iam_is_later AND coverage > 0 THEN 'IAM_LATER_THAN_CLOUDTRAIL'
-                WHEN cloudtrail_is_later THEN 'CLOUDTRAIL_LATER_THAN_IAM'
-            END, true,
-            CASE
                 WHEN data_events_recorded THEN NULL
                 WHEN iam_service_is_data AND (iam_is_later OR in_use) THEN 'BLIND_DATA_EVENTS'
                 WHEN in_inventory AND NOT iam_last_used_known AND ct_last_used IS NULL THEN 'BLIND_DATA_EVENTS'
+            END, true,
+            CASE
+                WHEN iam_is_later AND ct_last_used IS NULL AND coverage > 0 THEN 'IAM_ONLY'
+                WHEN iam_is_later AND coverage > 0 THEN 'IAM_LATER_THAN_CLOUDTRAIL'
+                WHEN cloudtrail_is_later THEN 'CLOUDTRAIL_LATER_THAN_IAM'
             END, true,
             'TIME_FROM_FILE', inventory_time_from = 'file',
             'NO_LOGS', coverage = 0,

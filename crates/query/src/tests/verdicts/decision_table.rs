@@ -116,7 +116,7 @@ fn idle() -> Vec<Rule> {
                 let name = "objects read long ago";
                 with_key(known(name), name, |key| by_iam(key, 80, "s3"))
             },
-            &["RETIRE_AFTER_SOAK | [IDLE_TOO_LONG, IAM_ONLY, BLIND_DATA_EVENTS]"],
+            &["RETIRE_AFTER_SOAK | [IDLE_TOO_LONG, BLIND_DATA_EVENTS, IAM_ONLY]"],
         ),
     ]
 }

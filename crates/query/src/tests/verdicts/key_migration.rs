@@ -217,7 +217,7 @@ fn in_use() -> Vec<Expected> {
         (
             "objects",
             with_key(known("objects"), "objects", |key| by_iam(key, 3, "s3")),
-            "UNKNOWN |  | [IN_USE, IAM_ONLY, BLIND_DATA_EVENTS, NO_CALLER_IN_LOGS]",
+            "UNKNOWN |  | [IN_USE, BLIND_DATA_EVENTS, IAM_ONLY, NO_CALLER_IN_LOGS]",
         ),
         (
             "seen later by iam",

@@ -125,7 +125,7 @@ fn of_sources() -> Vec<Expected> {
         expect(
             "objects only",
             one_key("objects only", |key| by_iam(key, 3, "s3"), &[]),
-            "USED | 3 | high | [IN_USE, IAM_ONLY, BLIND_DATA_EVENTS]",
+            "USED | 3 | high | [IN_USE, BLIND_DATA_EVENTS, IAM_ONLY]",
         ),
         // The same, where IAM was not asked: nothing speaks for its life, and nothing proves its death.
         expect(
