@@ -128,7 +128,7 @@ impl Reasons {
             .to_owned();
         for reason in self.list() {
             let sure = reason.confidence.map_or("", Confidence::as_str);
-            let sentence = reason.sentence.to_string().replace('<', "*").replace('>', "*");
+            let sentence = reason.sentence.to_string().replace(['<', '>'], "*");
             // Writing to a String cannot fail.
             let _ =
                 writeln!(page, "| `{}` | {} | {sentence} | {sure} |", reason.code, reason.title);

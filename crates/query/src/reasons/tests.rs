@@ -113,7 +113,7 @@ async fn each_sentence_fills_and_each_next_step_too() {
     let session = &lake.sessions().await[0];
     let reasons = Reasons::built_in().unwrap();
     for report in reports() {
-        let values = report.bind(&std::collections::BTreeMap::new(), 0).unwrap();
+        let values = report.bind(&BTreeMap::new(), 0).unwrap();
         let rows = session.sql(&report.sql, &values).await.unwrap();
         let columns: BTreeSet<&str> =
             rows.schema.fields().iter().map(|field| field.name().as_str()).collect();
