@@ -264,3 +264,16 @@ fn the_demo_runs_twice() {
     let check = scratch.rolecall(["check", "--lake", "demo/lake"]).run();
     check.exits(0);
 }
+
+#[test]
+fn a_reason_code_is_explained_and_a_misspelt_one_set_right() {
+    let scratch = Scratch::new(Ground::Folder);
+    let explain =
+        |name: &str| scratch.lake("lake").command("report").args(["--explain", name]).run();
+    let told = explain("ASKED_TOO_EARLY").exits(0);
+    let told = told.stdout();
+    assert!(told.contains("rolecall inventory") && told.contains("unused-roles"), "{told}");
+    explain("ASKED_TO_EARLY").exits(2).complains_of(&["did you mean 'ASKED_TOO_EARLY'?"]);
+    let page = explain("reason-codes").exits(0);
+    assert!(page.stdout().contains("| `ASKED_TOO_EARLY` |"), "{page}");
+}
