@@ -336,7 +336,7 @@ answer AS (
                 WHEN owner_source = 'creator' THEN 'CREATOR'
                 ELSE 'NO_OWNER'
             END, true,
-            'NOT_ASKED', state = 'NAMED',
+            'NOT_ASKED', state = 'NAMED' AND asked_is IS NULL AND confirmed_is IS NULL,
             'VANISHED_FROM_DIRECTORY', state = 'LEFT' AND directory_state = 'vanished',
             'OWNER_MAY_HAVE_LEFT', may_have_left,
             'OWNER_NOT_IN_DIRECTORY', is_absent,

@@ -123,11 +123,11 @@ async fn the_file_goes_before_tags_and_its_first_entry_counts() {
     let columns = "owner state kind name owner_source contact asked confirmed reason_codes";
     assert_eq!(
         run(&lake, "owners", &[AS_OF], columns).await,
-        "bob@example.com | NAMED | key | bob | tag:owner | bob@example.com |  |  | [OWNER_TAG]\n\
+        "bob@example.com | NAMED | key | bob | tag:owner | bob@example.com |  |  | [OWNER_TAG, NOT_ASKED]\n\
          db | CONFIRMED | key | ci-db | file:3 | #db |  | 2026-06-20 | [OWNER_CONFIRMED, OWNER_FILE]\n\
          gone | UNMATCHED | entry | nothing-* | file:30 |  |  |  | [ENTRY_UNMATCHED]\n\
          late | UNMATCHED | entry | ci-d? | file:12 |  |  |  | [ENTRY_UNMATCHED]\n\
-         web | NAMED | key | ci-web | file:9 |  |  |  | [OWNER_FILE]\n\
+         web | NAMED | key | ci-web | file:9 |  |  |  | [OWNER_FILE, NOT_ASKED]\n\
          web | ASKED | role | deploy | file:20 |  | 2026-06-21 |  | [OWNER_ASKED, OWNER_FILE]\n \
          | NONE | role | ci-web |  |  |  |  | [NO_OWNER]"
     );
@@ -205,10 +205,8 @@ async fn regression_a_confirmation_must_be_a_day_that_is_not_long_past() {
     let answer = judged(&tags[6..8], &shorter, "name state reasons").await;
     assert_eq!(
         answer,
-        "g-not-so-old | NAMED | a tag names the owner: ask, and tag it rolecall:asked with the day; it was confirmed on \
-         2025-07-01, more than 7 days ago: ask again\n\
-         h-asked | NAMED | a tag names the owner: ask, and tag it rolecall:asked with the day; the owner was asked on \
-         2026-06-01, more than 7 days ago: ask again"
+        "g-not-so-old | NAMED | a tag names the owner; it was confirmed on 2025-07-01, more than 7 days ago\n\
+         h-asked | NAMED | a tag names the owner; the owner was asked on 2026-06-01, more than 7 days ago"
     );
 }
 
@@ -229,10 +227,10 @@ async fn a_name_is_a_guess_where_it_is_one_persons_alone() {
     let columns = "name owner state owner_source directory_active confidence reason_codes";
     assert_eq!(
         judged(&tags, &[], columns).await,
-        "plain | ANN@Example.com | NAMED | tag: Owner | true | medium | [OWNER_TAG]\n\
-         web | Zoe | NAMED | tag:owner |  | medium | [OWNER_TAG, OWNER_MAY_HAVE_LEFT]\n\
+        "plain | ANN@Example.com | NAMED | tag: Owner | true | medium | [OWNER_TAG, NOT_ASKED]\n\
+         web | Zoe | NAMED | tag:owner |  | medium | [OWNER_TAG, NOT_ASKED, OWNER_MAY_HAVE_LEFT]\n\
          ann | ann@example.com | GUESSED | name | true | low | [NAMESAKE]\n\
-         ci | platform-team@example.com | NAMED | tag:email |  | medium | [OWNER_TAG, OWNER_NOT_IN_DIRECTORY]\n\
+         ci | platform-team@example.com | NAMED | tag:email |  | medium | [OWNER_TAG, NOT_ASKED, OWNER_NOT_IN_DIRECTORY]\n\
          van@example.com | van@example.com | LEFT | name | false | low | [OWNER_LEFT, NAMESAKE, VANISHED_FROM_DIRECTORY]\n\
          vans | van@example.com | LEFT | tag:owner | false | low | [OWNER_LEFT, OWNER_TAG, VANISHED_FROM_DIRECTORY]\n\
          zoe | zoe@example.com | GUESSED | name | false | low | [NAMESAKE, OWNER_MAY_HAVE_LEFT]\n\

@@ -286,7 +286,8 @@ fn told() -> TestLake {
     let rows = [
         trust(0, "Service", "ec2.amazonaws.com"),
         trust(1, "AWS", "AROADELETED00000"),
-        trust(1, "AWS", "arn:aws:iam::333333333333:root").text("condition", "{}"),
+        trust(1, "AWS", "arn:aws:iam::333333333333:root")
+            .text("condition", r#"{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"#),
     ];
     let attached = case
         .row()
@@ -315,7 +316,7 @@ async fn the_last_taker_the_trust_and_the_way_to_delete_are_told() {
         run(&lake, "unused-roles", &[AS_OF], columns).await,
         "UNUSED | arn:aws:iam::111111111111:user/ann | AWS AROADELETED00000; AWS \
          arn:aws:iam::333333333333:root (on conditions); Service ec2.amazonaws.com | \
-         [ReadOnlyAccess] | [IDLE_TOO_LONG, TRUSTS_DELETED_PRINCIPAL]"
+         [ReadOnlyAccess] | [IDLE_TOO_LONG, TRUSTS_DELETED_PRINCIPAL, REFERENCES_NOT_READ]"
     );
     let how = run(&lake, "unused-roles", &[AS_OF], "delete_method").await;
     let account = account("told");
@@ -349,7 +350,7 @@ async fn regression_a_role_made_again_after_the_inventory_is_in_use() {
 async fn regression_without_logs_a_role_is_idle_until_iam_was_asked() {
     for (idle, expected) in [
         (95, "INSUFFICIENT_COVERAGE | [ASKED_TOO_EARLY, NO_LOGS]"),
-        (98, "UNUSED | [IDLE_TOO_LONG, NO_LOGS]"),
+        (98, "UNUSED | [IDLE_TOO_LONG, NO_LOGS, REFERENCES_NOT_READ]"),
     ] {
         let case = Case::new("asked six days ago").snapshot(6, PARTS);
         let row = last_used(role(&case, 500), idle);

@@ -209,7 +209,7 @@ async fn people_who_have_left_are_named() {
         "ann-cli | NEVER_USED | \n\
          bob | LEAVER | inactive\n\
          bob-cli | LEAVER | inactive\n\
-         eve@example.com | LEAVER | absent\n\
+         eve@example.com | LEAVER? | absent\n\
          robot | NEVER_USED | \n\
          vendor@elsewhere.org | NEVER_USED | "
     );
