@@ -126,6 +126,8 @@ judged AS (
                 AND days_off >= $soak_days
                 AND days_between(created, known_until) >= $grace_days
                 AND coalesce(days_between(last_used, deactivated) > $threshold_days, true) THEN 'RETIRE_NOW'
+            -- In use when IAM had been asked already, and switched off since: what else it did then is in no word of IAM's.
+            WHEN is_off AND coalesce(ct_last_used > known_until, false) THEN 'UNKNOWN'
             WHEN is_off THEN 'RETIRE_AFTER_SOAK'
             WHEN in_use
                 AND (iam_is_later OR (iam_service_is_data AND NOT data_events_recorded) OR coverage = 0 OR callers = 0) THEN 'UNKNOWN'
@@ -175,6 +177,7 @@ SELECT
                 WHEN NOT held_before_off THEN 'NO_LOGS_BEFORE_DEACTIVATION'
                 WHEN NOT held_since_read THEN 'REACTIVATION_UNSEEN'
             END, true,
+            'ASKED_BEFORE_DEACTIVATION', verdict = 'UNKNOWN' AND standing = 'INACTIVE' AND coalesce(ct_last_used > known_until, false),
             'NO_CALLER_IN_LOGS', in_inventory AND in_use AND callers = 0,
             'USER_ONLY_CALL', verdict = 'BLOCKED' AND user_only,
             'UNCLASSIFIED_CALLER', verdict = 'BLOCKED' AND callers_unclassified > 0,
