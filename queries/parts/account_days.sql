@@ -28,7 +28,10 @@ account_days AS (
     SELECT
         days.account_id,
         array_agg(day_number) FILTER (WHERE held) AS days_held,
-        array_agg(day_number) FILTER (WHERE iam_held AND coalesce(own.writes OR all_accounts.writes, true)) AS iam_days_held
+        -- Either is null where no such trail is known, and then the other decides.
+        array_agg(day_number) FILTER (
+            WHERE iam_held AND coalesce(own.writes OR all_accounts.writes, own.writes, all_accounts.writes, true)
+        ) AS iam_days_held
     FROM (
         SELECT
             account_id,

@@ -4,7 +4,7 @@
 //! 5: one in use that the logs do not show well enough. 6 and 7: one in use whose callers have a role, or could have
 //! one. 8: one in use from where none is known to do.
 
-use super::super::lake::at;
+use super::super::lake::{Row, at};
 use super::super::reporting::run;
 use super::key_migration::{AS_OF, calls, known, with_key};
 use super::{Case, Differences, WINDOW, account, ago, by_iam, key_id, lake};
@@ -251,4 +251,28 @@ async fn what_came_before_the_deactivation_counts_from_before_the_window() {
     assert_eq!(judged(used).await, "RETIRE_AFTER_SOAK");
     // Of the first of the 45 days before there are no logs.
     assert_eq!(judged(off(logged(104))).await, "RETIRE_AFTER_SOAK");
+}
+
+/// A trail that is known to leave out writes shows no activation.
+#[tokio::test]
+async fn regression_days_of_a_trail_without_writes_do_not_show_that_a_key_stayed_off() {
+    let name = "off and reads alone";
+    let off = |not_recorded: &[&str]| {
+        let parts = ["users", "access_keys", "access_key_last_used"];
+        let case = Case::new(name).snapshot(1, &parts).logs(105);
+        let case = with_key(case, name, |key| by_iam(key.text("status", "Inactive"), 300, "ec2"));
+        let change = case.key_change("UpdateAccessKey", "ci", &key_id(name), 60);
+        let case = case.add("iam_changes", change.text("status", "Inactive"));
+        let trail = Row::default()
+            .text("trail_arn", format!("arn:aws:cloudtrail:us-east-1:{}:trail/t", case.account))
+            .number("snapshot_time", at(&ago(2)))
+            .number("snapshot_date", at(&ago(2)) / super::DAY)
+            .flag("organization", false)
+            .flag("logging", true)
+            .list("not_recorded", not_recorded);
+        case.add("trails", trail)
+    };
+    let judged = async |case: Case| run(&case.lake, "key-migration", &[AS_OF], "verdict").await;
+    assert_eq!(judged(off(&["data events"])).await, "RETIRE_NOW");
+    assert_eq!(judged(off(&["write events"])).await, "RETIRE_AFTER_SOAK");
 }
