@@ -13,7 +13,7 @@ use crate::facts::{AccountFacts, Facts, OrganizationFacts};
 use crate::keys;
 use crate::parts::Part;
 use crate::report::ROOT;
-use crate::settle::settle;
+use crate::settle::{settle, settle_shared};
 use crate::stamp::{Parts, Stamp};
 use crate::time::{CLOCK_SKEW, words};
 use crate::trails::Trail;
@@ -67,6 +67,8 @@ pub fn snapshots(mut facts: Facts, origin: Origin) -> Assembled {
     };
     let trails = facts.trails.complete(until);
     let mut done = Assembled { trails, rejected, ..Assembled::default() };
+    let tells_shared = !facts.shared_parts.is_empty();
+    settle_shared(&mut facts);
     let mut unread = facts.shared_missing.clone();
     let Facts { accounts, organization, people, groups, .. } = facts;
     let (vendors, permission_sets, instances) =
@@ -115,7 +117,7 @@ pub fn snapshots(mut facts: Facts, origin: Origin) -> Assembled {
         home.identity_store_users = people.into_values().collect();
         home.known_accounts = known_accounts(&organization, vendors);
         home.organization_policies = organization.policies.into_values().collect();
-    } else if !facts.shared_parts.is_empty() && done.rejected.is_empty() {
+    } else if tells_shared && done.rejected.is_empty() {
         let reason = "people, policies and names of accounts are kept with an account's IAM, and none \
                       is there: give them together with get-account-authorization-details";
         done.rejected.push(Rejected::new("snapshot", Problem::Nothing(reason.to_owned())));
@@ -219,24 +221,26 @@ fn missing(
             say(part, if origin == Origin::Files { part.remedy() } else { part.remedy_of_api() });
         }
     }
+    let listed = [Part::AccessKeys, Part::AccessKeysOfSome];
+    let listed = listed.iter().any(|part| account.parts.contains(part));
     let unknown = keys.iter().filter(|key| !key.last_used_known).count();
-    if unknown > 0 && account.parts.contains(&Part::AccessKeys) {
+    if unknown > 0 && listed {
         let of = keys.len();
         say(Part::AccessKeyLastUsed, &format!("not known of {unknown} of {of} keys"));
     }
     let nameless = keys.iter().filter(|key| key.access_key_id.is_none());
     let nameless: Vec<&str> = nameless.map(|key| key.user_name.as_str()).collect();
-    if !nameless.is_empty() && account.parts.contains(&Part::AccessKeys) {
+    if !nameless.is_empty() && listed {
         say(Part::AccessKeys, &format!("no ids of keys of {}", names(&nameless)));
     }
     if origin == Origin::Files
-        && account.parts.contains(&Part::AccessKeys)
+        && listed
         && let Some(words) = roots_keys(account)
     {
         say(Part::AccessKeys, words);
     }
-    for (user, number) in &account.further {
-        if let Some(words) = further(account, user, *number) {
+    for user in account.further.keys() {
+        if let Some(words) = further(account, user) {
             say(Part::CredentialReport, &words);
         }
     }
@@ -258,18 +262,11 @@ fn roots_keys(account: &AccountFacts) -> Option<&'static str> {
 }
 
 /// What the report counts and does not show, unless lists of the user's keys and certificates do.
-fn further(account: &AccountFacts, user: &str, number: usize) -> Option<String> {
-    let keys = account.keys.values().filter(|key| key.user_name.as_deref() == Some(user)).count();
-    let certificates = account.credentials.keys();
-    let certificates =
-        certificates.filter(|(of, kind, _)| of == user && *kind == "signing_certificate").count();
-    let shown = keys.saturating_sub(2) + certificates.saturating_sub(2);
-    let lacking = number.max(1).saturating_sub(shown);
-    let which = match (number, lacking) {
-        (_, 0) => return None,
-        (0, _) => "further credentials that the report does not show".to_owned(),
-        (_, 1) => "1 further credential that the report does not show".to_owned(),
-        (_, more) => format!("{more} further credentials that the report does not show"),
+fn further(account: &AccountFacts, user: &str) -> Option<String> {
+    let which = match account.unshown(user)? {
+        0 => return None,
+        1 => "1 further credential that the report does not show".to_owned(),
+        more => format!("{more} further credentials that the report does not show"),
     };
     Some(format!(
         "{user} has {which}: give list-access-keys and list-signing-certificates of the user"

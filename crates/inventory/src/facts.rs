@@ -13,7 +13,9 @@ use crate::trails::TrailFacts;
 
 mod account;
 
-pub(crate) use account::{Accessed, AccountFacts, Key, LastUse, Listed, Slot, Subject};
+pub(crate) use account::{
+    Accessed, AccountFacts, Key, LastUse, Listed, PagesOfLists, Slot, Subject,
+};
 
 /// Everything that was read.
 #[derive(Debug, Default)]
@@ -36,6 +38,8 @@ pub struct Facts {
     pub(crate) shared_parts: Parts,
     /// When AWS was asked for those, in microseconds.
     pub(crate) shared_asked: Option<i64>,
+    /// Lists of those that come in pages.
+    pub(crate) shared_pages: PagesOfLists,
     /// What was not read of those, and which accounts were not read at all, in words.
     pub(crate) shared_missing: Vec<String>,
 }

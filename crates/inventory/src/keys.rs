@@ -3,17 +3,22 @@
 //! A credential report has no key ids. Its slot is a key's where the report's `last_rotated` is the
 //! key's creation; a change of status moves `last_rotated`, so a slot and a key that are the only ones
 //! left of a user belong together as well, as far as their states agree. Where several fit, none is
-//! chosen, and the row says so.
+//! chosen, and the row says so; but what they tell may be the key's, so that it counts against any
+//! certainty about the key.
 
 use std::collections::BTreeMap;
 
-use rolecall_lake::inventory::AccessKeyRow;
+use rolecall_lake::inventory::{AccessKeyRow, TimeFrom};
 
 use crate::facts::{AccountFacts, Key, LastUse, Slot};
+use crate::parts::Part;
 use crate::report::ROOT;
+use crate::stamp::Stamp;
 use crate::time::words;
 
 const SECOND: i64 = 1_000_000;
+/// By how much a file may be younger than what it says: it may have been copied.
+const COPIED: i64 = 86_400 * SECOND;
 
 /// One user's keys and slots.
 #[derive(Default)]
@@ -27,6 +32,39 @@ struct Holder<'a> {
 enum Tie {
     CreateDate,
     Elimination,
+}
+
+/// When keys were listed and when the credential report was made, where that is known.
+#[derive(Clone, Copy)]
+struct Times {
+    listed: Option<Stamp>,
+    reported: Option<Stamp>,
+}
+
+impl Times {
+    fn of(facts: &AccountFacts) -> Self {
+        let asked = facts.asked.map(|at| Stamp { at, from: TimeFrom::Api });
+        let time = |part: Part| facts.parts.time(part);
+        let listed = time(Part::AccessKeys).or_else(|| time(Part::AccessKeysOfSome)).or(asked);
+        Self { listed, reported: time(Part::CredentialReport) }
+    }
+
+    /// Whether keys were listed after that for certain.
+    fn listed_after(self, then: Option<i64>) -> bool {
+        let slack = |listed: Stamp| if listed.from == TimeFrom::File { COPIED } else { 0 };
+        self.listed.zip(then).is_some_and(|(listed, then)| listed.at > then + slack(listed))
+    }
+
+    /// Whether one of these slots may tell of another state than the list, and later.
+    fn deny_status(self, key: &Key, slots: &[&Slot]) -> bool {
+        if self.listed_after(self.reported.map(|reported| reported.at)) {
+            return false;
+        }
+        // Each change of a status moves last_rotated: what was so before the list is another key's.
+        let other = |slot: &&&Slot| !same_state(key, slot);
+        let changed = |slot: &&Slot| !self.listed_after(slot.last_rotated);
+        slots.iter().filter(other).count() == slots.len() || slots.iter().filter(other).any(changed)
+    }
 }
 
 /// The account's keys, in the order of user, slot and id.
@@ -60,6 +98,7 @@ pub(crate) fn rows(facts: &AccountFacts) -> Vec<AccessKeyRow> {
 
 impl<'a> Holder<'a> {
     fn rows(&self, user: &str, facts: &AccountFacts) -> Vec<AccessKeyRow> {
+        let times = Times::of(facts);
         let ties = self.ties();
         let free: Vec<&Slot> = (0..self.slots.len())
             .filter(|slot| !ties.iter().any(|(_, tied, _)| tied == slot))
@@ -76,7 +115,7 @@ impl<'a> Holder<'a> {
                 let fitting = free.iter().copied().filter(|slot| could_be(key, slot));
                 let fitting: Vec<&Slot> = fitting.collect();
                 taken.extend(fitting.iter().map(|slot| slot.number));
-                unmatched(&mut row, &fitting);
+                unmatched(&mut row, key, &fitting, times);
             }
             rows.push(row);
         }
@@ -158,19 +197,19 @@ fn same_state(key: &Key, slot: &Slot) -> bool {
 }
 
 /// Of two last uses the later one counts: either may lag behind.
-fn later_use(row: &mut AccessKeyRow, slot: &Slot) {
+fn take_later_use(row: &mut AccessKeyRow, slot: &Slot) {
     if slot.last_used > row.last_used {
         row.last_used = slot.last_used;
         row.last_used_service.clone_from(&slot.last_used_service);
         row.last_used_region.clone_from(&slot.last_used_region);
     }
-    row.last_used_known = true;
 }
 
 fn tied(row: &mut AccessKeyRow, slot: &Slot, tie: Tie) {
     row.slot = Some(slot.number);
     row.last_rotated = slot.last_rotated;
-    later_use(row, slot);
+    take_later_use(row, slot);
+    row.last_used_known = true;
     row.matched_by = Some(match tie {
         Tie::CreateDate => "create_date".to_owned(),
         Tie::Elimination => "elimination".to_owned(),
@@ -185,42 +224,61 @@ fn tied(row: &mut AccessKeyRow, slot: &Slot, tie: Tie) {
     }
 }
 
-/// A key that no slot could be tied to, with the slots that are left.
-fn unmatched(row: &mut AccessKeyRow, free: &[&Slot]) {
-    let Some(first) = free.first() else {
+/// A key that no slot could be tied to, with the slots that are left. The key may be any of them: used as late as the
+/// last of them, changed as late, and of another state than the list says.
+fn unmatched(row: &mut AccessKeyRow, key: &Key, free: &[&Slot], times: Times) {
+    let Some(latest) = free.iter().max_by_key(|slot| slot.last_used) else {
         row.note = Some(
             "the credential report does not have it: the report may be hours older".to_owned(),
         );
         return;
     };
-    let numbers: Vec<String> = free.iter().map(|slot| slot.number.to_string()).collect();
     row.matched_by = Some("ambiguous".to_owned());
-    let which = format!("slots {} of the credential report fit equally", numbers.join(" and "));
-    let same_use = free.iter().all(|slot| slot.last_used == first.last_used);
-    if free.len() == 1 {
-        let what = "the only slot left in the credential report tells of another state";
-        row.note = Some(what.to_owned());
-    } else if same_use {
-        // Whichever it is, it was used then, or never.
-        later_use(row, first);
-        row.note = Some(format!("{which}, and tell of the same last use"));
-    } else {
-        row.note = Some(format!(
-            "{which}, and tell of different last uses: give get-access-key-last-used"
-        ));
+    row.last_rotated = free.iter().filter_map(|slot| slot.last_rotated).max();
+    take_later_use(row, latest);
+    let same_use = free.iter().all(|slot| slot.last_used == latest.last_used);
+    // Whichever of several it is, it was used then, or never.
+    row.last_used_known |= same_use && free.len() > 1;
+    if times.deny_status(key, free) {
+        row.status = None;
     }
+    row.note = Some(which_slot(key, free, same_use));
+}
+
+/// What keeps a key from being tied to one of the slots that are left.
+fn which_slot(key: &Key, free: &[&Slot], same_use: bool) -> String {
+    if let [slot] = free {
+        return match key.status.as_deref() {
+            Some(status) if !same_state(key, slot) => format!(
+                "the only slot left in the credential report tells of another state: {}, where \
+                 list-access-keys says {status}",
+                state(slot)
+            ),
+            _ => format!("slot {} of the credential report may be another key's", slot.number),
+        };
+    }
+    let numbers: Vec<String> = free.iter().map(|slot| slot.number.to_string()).collect();
+    let which = format!("slots {} of the credential report fit equally", numbers.join(" and "));
+    if same_use {
+        format!("{which}, and tell of the same last use")
+    } else {
+        format!("{which}, and tell of different last uses: give get-access-key-last-used")
+    }
+}
+
+fn state(slot: &Slot) -> &'static str {
+    if slot.active { "Active" } else { "Inactive" }
 }
 
 /// A key that only the credential report knows.
 fn without_id(slot: &Slot, ids_given: bool) -> AccessKeyRow {
-    let status = if slot.active { "Active" } else { "Inactive" };
     AccessKeyRow {
         access_key_id: None,
         slot: Some(slot.number),
         user_name: slot.user_name.clone(),
         user_arn: Some(slot.user_arn.clone()),
         is_root: slot.user_name == ROOT,
-        status: Some(status.to_owned()),
+        status: Some(state(slot).to_owned()),
         last_rotated: slot.last_rotated,
         last_used: slot.last_used,
         last_used_service: slot.last_used_service.clone(),
@@ -296,10 +354,8 @@ mod tests {
     fn made_in_the_same_second_no_slot_is_guessed() {
         let keys = || vec![key("A", DAY, "Active"), key("B", DAY, "Active")];
         let slots = vec![slot(1, true, DAY, None), slot(2, true, DAY, Some(3 * DAY))];
-        let expected = [
-            "A slot 0 by ambiguous used never unknown",
-            "B slot 0 by ambiguous used never unknown",
-        ];
+        let expected =
+            ["A slot 0 by ambiguous used 3 unknown", "B slot 0 by ambiguous used 3 unknown"];
         assert_eq!(told(keys(), slots), expected);
         let slots = vec![slot(1, true, DAY, None), slot(2, true, DAY, None)];
         let expected =
@@ -321,6 +377,65 @@ mod tests {
         let keys = vec![key("A", 6 * DAY, "Active")];
         let expected = ["? slot 2 by - used 3 known", "A slot 0 by - used never unknown"];
         assert_eq!(told(keys, slots()), expected);
+    }
+
+    /// A key that was listed on that day, and a report of the 20th; where the time of the list is from a file or from
+    /// IAM. State, last change, last use, whether that is known.
+    fn dated(listed: i64, from: TimeFrom, status: &str, slots: &[Slot]) -> String {
+        let mut facts = AccountFacts {
+            keys: [key("A", DAY, status)].into_iter().collect(),
+            slots: slots.to_vec(),
+            ..AccountFacts::default()
+        };
+        facts.parts.tell(Part::AccessKeys, Some(Stamp { at: listed * DAY, from }));
+        let report = Stamp { at: 20 * DAY, from: TimeFrom::Content };
+        facts.parts.tell(Part::CredentialReport, Some(report));
+        let row = &rows(&facts)[0];
+        assert_eq!(row.matched_by.as_deref(), Some("ambiguous"));
+        let day = |at: Option<i64>| at.map_or("-".to_owned(), |at| (at / DAY).to_string());
+        let known = if row.last_used_known { "known" } else { "unknown" };
+        let (status, changed) = (row.status.as_deref().unwrap_or("-"), day(row.last_rotated));
+        format!("{status} changed {changed} used {} {known}", day(row.last_used))
+    }
+
+    #[test]
+    fn regression_a_slot_of_another_state_is_a_word_on_the_key() {
+        let active = [slot(1, true, 16 * DAY, Some(19 * DAY))];
+        // The report is the newer word, or may be.
+        for (listed, from) in [(14, TimeFrom::File), (20, TimeFrom::Api), (21, TimeFrom::File)] {
+            let told = dated(listed, from, "Inactive", &active);
+            assert_eq!(told, "- changed 16 used 19 unknown", "{listed}");
+        }
+        // The key was listed later.
+        for (listed, from) in [(21, TimeFrom::Api), (22, TimeFrom::File)] {
+            let told = dated(listed, from, "Inactive", &active);
+            assert_eq!(told, "Inactive changed 16 used 19 unknown", "{listed}");
+        }
+        // Without times nothing can be compared.
+        let facts = AccountFacts {
+            keys: [key("A", DAY, "Inactive")].into_iter().collect(),
+            slots: active.to_vec(),
+            ..AccountFacts::default()
+        };
+        let rows = rows(&facts);
+        assert_eq!((rows.len(), rows[0].status.as_deref()), (1, None));
+        let note = rows[0].note.as_deref().unwrap_or_default();
+        assert!(note.ends_with("another state: Active, where list-access-keys says Inactive"));
+    }
+
+    #[test]
+    fn regression_the_later_use_of_two_slots_may_be_the_keys() {
+        let slots = |first: bool, changed: i64| {
+            [slot(1, first, changed * DAY, Some(19 * DAY)), slot(2, true, 5 * DAY, None)]
+        };
+        let told = |slots: &[Slot]| dated(14, TimeFrom::Api, "Active", slots);
+        assert_eq!(told(&slots(true, 6)), "Active changed 6 used 19 unknown");
+        // What was changed before the list is another key's; what was changed since may be this one.
+        assert_eq!(told(&slots(false, 6)), "Active changed 6 used 19 unknown");
+        assert_eq!(told(&slots(false, 16)), "- changed 16 used 19 unknown");
+        // Neither slot is of the state that was listed.
+        let told = dated(14, TimeFrom::Api, "Inactive", &slots(true, 6));
+        assert_eq!(told, "- changed 6 used 19 unknown");
     }
 
     #[test]

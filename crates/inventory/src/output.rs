@@ -284,13 +284,17 @@ pub(crate) struct ServiceLastAccessed {
     pub(crate) last_authenticated_region: Option<String>,
 }
 
-/// What get-account-summary says of root: 1 for yes.
+/// What get-account-summary says: of root, with 1 for yes, and how many there are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Summary {
     #[serde(rename = "AccountMFAEnabled")]
     pub(crate) account_mfa_enabled: Option<i64>,
     pub(crate) account_access_keys_present: Option<i64>,
+    pub(crate) users: Option<i64>,
+    pub(crate) groups: Option<i64>,
+    pub(crate) roles: Option<i64>,
+    pub(crate) policies: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -453,8 +457,9 @@ impl Output {
             (self.access_key_metadata.is_some(), "list-access-keys", Part::AccessKeys),
             (self.accounts.is_some(), "list-accounts", Part::Accounts),
             (self.account_assignments.is_some(), "list-account-assignments", Part::IdentityCenter),
-            (self.policies.is_some(), "list-policies", Part::Policies),
+            (self.policies.is_some(), "list-policies", self.policies_part()),
             (self.users.is_some(), "list-users", self.users_part()),
+            (self.groups.is_some(), "list-groups", self.groups_part()),
         ];
         lists.into_iter().find(|(there, ..)| *there).map(|(_, list, part)| (list, part))
     }
@@ -463,6 +468,31 @@ impl Output {
     fn users_part(&self) -> Part {
         let mut users = self.users.iter().flatten();
         if users.any(|user| user.arn.is_some()) { Part::Users } else { Part::IdentityStore }
+    }
+
+    /// Whether groups are IAM's or those of an identity store.
+    fn groups_part(&self) -> Part {
+        let mut groups = self.groups.iter().flatten();
+        if groups.any(|group| group.arn.is_some()) { Part::Groups } else { Part::IdentityStore }
+    }
+
+    /// Whether policies are IAM's or those of the organisation.
+    fn policies_part(&self) -> Part {
+        let mut policies = self.policies.iter().flatten();
+        let is_shared = policies.any(|policy| policy.kind.is_some());
+        if is_shared { Part::OrganizationPolicies } else { Part::Policies }
+    }
+
+    /// What its list is of, where there are several of the same kind: an identity store, a permission set, a type of
+    /// policies. Each has pages of its own.
+    pub(crate) fn listed_of(&self) -> &str {
+        let users = self.users.iter().flatten().map(|user| &user.identity_store_id);
+        let groups = self.groups.iter().flatten().map(|group| &group.identity_store_id);
+        let assigned = self.account_assignments.iter().flatten();
+        let sets = assigned.map(|one| &one.permission_set_arn);
+        let kinds = self.policies.iter().flatten().map(|policy| &policy.kind);
+        let mut all = users.chain(groups).chain(sets).chain(kinds).flatten();
+        all.next().map_or("", String::as_str)
     }
 
     /// Whether another page follows this one.

@@ -7,8 +7,10 @@ pub enum Part {
     Users,
     /// The credential report: passwords, certificates, both key slots with their last use.
     CredentialReport,
-    /// Access keys by id.
+    /// Access keys by id, of every user.
     AccessKeys,
+    /// Access keys by id, of some users: nothing is said of the others.
+    AccessKeysOfSome,
     /// Last use of access keys by id.
     AccessKeyLastUsed,
     /// Service-specific credentials of users.
@@ -50,7 +52,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// All parts, in the order in which they are listed.
+    /// All parts that there are to be read, in the order in which they are listed.
     pub const ALL: [Self; 22] = [
         Self::Users,
         Self::CredentialReport,
@@ -81,10 +83,11 @@ impl Part {
         [Self::OrganizationPolicies, Self::IdentityStore, Self::Accounts];
 
     /// The parts that tell of an account's IAM; a snapshot has at least one of them.
-    pub(crate) const OF_IAM: [Self; 13] = [
+    pub(crate) const OF_IAM: [Self; 14] = [
         Self::Users,
         Self::CredentialReport,
         Self::AccessKeys,
+        Self::AccessKeysOfSome,
         Self::AccessKeyLastUsed,
         Self::ServiceSpecificCredentials,
         Self::SshPublicKeys,
@@ -123,12 +126,17 @@ impl Part {
         Self::TrustStatements,
     ];
 
+    /// What its list of roles tells.
+    pub(crate) const OF_ROLES: [Self; 4] =
+        [Self::Roles, Self::RoleLastUsed, Self::Attachments, Self::TrustStatements];
+
     /// The word in `iam_snapshots.parts`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Users => "users",
             Self::CredentialReport => "credential_report",
             Self::AccessKeys => "access_keys",
+            Self::AccessKeysOfSome => "access_keys_of_some",
             Self::AccessKeyLastUsed => "access_key_last_used",
             Self::ServiceSpecificCredentials => "service_specific_credentials",
             Self::SshPublicKeys => "ssh_public_keys",
@@ -170,7 +178,7 @@ impl Part {
                 "passwords, certificates and key slots are in the credential report alone: give \
                  get-credential-report"
             }
-            Self::AccessKeys => {
+            Self::AccessKeys | Self::AccessKeysOfSome => {
                 "neither get-account-authorization-details nor the credential report has key ids: give \
                  list-access-keys of every user"
             }

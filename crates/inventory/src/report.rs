@@ -78,7 +78,7 @@ pub(crate) fn take_in(facts: &mut Facts, csv: &[u8], stamp: Option<Stamp>) -> Re
     for (account, user, slots, further) in rows {
         let account = facts.account(&account);
         account.parts.tell(Part::CredentialReport, stamp);
-        account.reported.insert(user.user_name.clone());
+        account.reported.insert(user.user_name.clone(), user.created);
         if let Some(further) = further {
             account.further.insert(user.user_name.clone(), further);
         }
@@ -179,17 +179,20 @@ impl Row<'_> {
     }
 
     /// How many access keys and certificates there are beyond the two that have columns, where the report has the
-    /// column that counts them; 0 where it has words without a number.
+    /// column that counts them; one at least where it has words without a number.
     fn further(&self) -> Option<usize> {
-        let text = self.text("additional_credentials_info")?;
+        const COLUMN: &str = "additional_credentials_info";
+        self.columns.get(COLUMN)?;
+        let text = self.text(COLUMN).unwrap_or("{}");
         if let Ok(list) = serde_json::from_str::<Vec<serde_json::Value>>(text) {
-            return Some(list.len()).filter(|count| *count > 0);
+            return Some(list.len());
         }
         let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
         let numbers: Vec<usize> = numbers.filter_map(|word| word.parse().ok()).collect();
-        match numbers.as_slice() {
-            [0] => None,
-            numbers => (text != "{}").then(|| numbers.iter().sum()),
-        }
+        Some(match numbers.as_slice() {
+            [0] => 0,
+            [] if text == "{}" => 0,
+            numbers => numbers.iter().sum::<usize>().max(1),
+        })
     }
 }

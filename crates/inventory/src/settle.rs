@@ -1,11 +1,11 @@
 //! What the facts of one account amount to, once all of it is read: which parts are whole, as of when each
 //! tells, and what belongs together across inputs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assemble::names;
 use crate::error::Problem;
-use crate::facts::{Accessed, AccountFacts, Listed, Subject};
+use crate::facts::{Accessed, AccountFacts, Facts, Listed, Subject};
 use crate::parts::Part;
 use crate::stamp::Stamp;
 use crate::time::words;
@@ -15,11 +15,14 @@ const DETAILS: &str = "get-account-authorization-details";
 /// A file that was written so much later than another says that it is of is a copy, for all we know.
 const DAY: i64 = 86_400_000_000;
 const SECOND: i64 = 1_000_000;
+const UNKNOWN_USERS: &str =
+    "which users there are is not known: give get-account-authorization-details";
 
 /// A part counts as read when all of it was.
 pub(crate) fn settle(account: &mut AccountFacts) {
     ages(account);
     pages(account);
+    empty(account);
     providers(account);
     slots(account);
     lists(account);
@@ -28,6 +31,19 @@ pub(crate) fn settle(account: &mut AccountFacts) {
     accessed(account);
     nobody(account);
     users(account);
+}
+
+/// What belongs to no account counts as read when all of its pages were.
+pub(crate) fn settle_shared(facts: &mut Facts) {
+    for (list, part) in facts.shared_pages.cut_off() {
+        facts.shared_parts.remove(&part);
+        let words = format!("{}: {}", part.as_str(), more_pages(list));
+        facts.shared_missing.push(words);
+    }
+}
+
+fn more_pages(list: &str) -> String {
+    format!("more pages of {list} follow than were read")
 }
 
 /// Refuses files that look newer than what lies beside them says.
@@ -44,19 +60,44 @@ fn ages(account: &mut AccountFacts) {
 }
 
 fn pages(account: &mut AccountFacts) {
-    for (list, pages) in std::mem::take(&mut account.pages) {
-        if pages.last || !pages.cut_off {
-            continue;
+    for (list, part) in account.pages.cut_off() {
+        let of_details = Part::OF_DETAILS.contains(&part) && list == DETAILS;
+        let parts = if of_details { Part::OF_DETAILS.to_vec() } else { vec![part] };
+        account.give_up(&parts, &more_pages(list));
+    }
+}
+
+/// With `--filter`, get-account-authorization-details prints an empty list of all that it was not asked for. So that
+/// there is none of a kind, something else has to say as well.
+fn empty(account: &mut AccountFacts) {
+    if account.parts.contains(&Part::CredentialReport)
+        && users_of(account).is_empty()
+        && let Some(stamp) = account.parts.time(Part::CredentialReport)
+    {
+        account.none.insert(Part::Users, stamp);
+    }
+    for part in [Part::Users, Part::Roles, Part::Groups, Part::Policies] {
+        let told = account.parts.contains(&part) || account.has_failed(part);
+        let Some(stamp) = account.empty.remove(&part).filter(|_| !told) else { continue };
+        // What lists both users and roles was not filtered, for all that can be told.
+        let is_rest = [Part::Groups, Part::Policies].contains(&part)
+            && [Part::Users, Part::Roles].iter().all(|part| account.parts.contains(part));
+        let none = account.none.get(&part).copied().or(is_rest.then_some(stamp));
+        if let Some(none) = none {
+            let parts = if part == Part::Roles { &Part::OF_ROLES[..] } else { &[part] };
+            parts.iter().for_each(|part| account.parts.tell(*part, Some(stamp.min(none))));
+        } else {
+            let other = if part == Part::Users { "get-credential-report or " } else { "" };
+            let reason = format!(
+                "{DETAILS} lists none, as it does with --filter: give {other}get-account-summary"
+            );
+            account.missing.push((part, reason));
         }
-        let reason = format!("more pages of {list} follow than were read");
-        let of_details = Part::OF_DETAILS.contains(&pages.part) && list == DETAILS;
-        let parts = if of_details { Part::OF_DETAILS.to_vec() } else { vec![pages.part] };
-        account.give_up(&parts, &reason);
     }
 }
 
 fn providers(account: &mut AccountFacts) {
-    let failed = account.missing.iter().any(|(part, _)| *part == Part::IdentityProviders);
+    let failed = account.has_failed(Part::IdentityProviders);
     match (account.oidc_listed, account.saml_listed) {
         _ if failed => {}
         (true, true) => account.parts.extend([Part::IdentityProviders]),
@@ -97,18 +138,8 @@ fn lists(account: &mut AccountFacts) {
         let (listed, oldest) = named(listed, &users, part);
         let unread = || users.iter().filter(|user| !listed.users.contains_key(*user));
         if part == Part::AccessKeys {
-            // The credential report says of its users whether they have any.
-            if let Some(oldest) = oldest
-                && !account.missing.iter().any(|(missing, _)| *missing == part)
-            {
-                account.parts.tell(part, Some(oldest));
-            }
-            let unread = unread().filter(|user| !account.reported.contains(*user));
-            let unread: Vec<&str> = unread.map(String::as_str).collect();
-            if !unread.is_empty() {
-                let words = format!("nothing says whether there are keys of {}", names(&unread));
-                account.missing.push((part, words));
-            }
+            let unread = unread().cloned().collect();
+            key_lists(account, unread, oldest);
             continue;
         }
         let unread: Vec<&str> = unread().map(String::as_str).collect();
@@ -118,10 +149,35 @@ fn lists(account: &mut AccountFacts) {
         } else if knows_users(account) {
             format!("not read of {}", names(&unread))
         } else {
-            "which users there are is not known: give get-account-authorization-details".to_owned()
+            UNKNOWN_USERS.to_owned()
         };
         account.missing.push((part, reason));
     }
+}
+
+/// Keys are read when every user's were. Lists of some users say nothing of the others, so that they are another
+/// part. `unread` are the users that no list was there of.
+fn key_lists(account: &mut AccountFacts, unread: BTreeSet<String>, oldest: Option<Stamp>) {
+    let has_keys = |user: &str| account.slots.iter().any(|slot| slot.user_name == user);
+    let shows_none = |user: &String| {
+        account.is_reported(user) && !has_keys(user) && account.unshown(user).unwrap_or(0) == 0
+    };
+    // The credential report says of its users whether they have any.
+    let (keyless, unread): (Vec<String>, Vec<String>) = unread.into_iter().partition(shows_none);
+    let reported = account.parts.time(Part::CredentialReport).filter(|_| !keyless.is_empty());
+    let is_whole =
+        knows_users(account) && unread.is_empty() && !account.has_failed(Part::AccessKeys);
+    let part = if is_whole { Part::AccessKeys } else { Part::AccessKeysOfSome };
+    if !knows_users(account) {
+        account.missing.push((Part::AccessKeys, UNKNOWN_USERS.to_owned()));
+    }
+    let unknown = unread.iter().filter(|user| !account.is_reported(user));
+    let unknown: Vec<&str> = unknown.map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let words = format!("nothing says whether there are keys of {}", names(&unknown));
+        account.missing.push((Part::AccessKeys, words));
+    }
+    account.parts.tell(part, oldest.into_iter().chain(reported.filter(|_| is_whole)).min());
 }
 
 /// Gives each empty list to the user that its file is named after, and the oldest time of all of them.
@@ -156,7 +212,7 @@ fn role_uses(account: &mut AccountFacts) {
     let all = account.roles.keys().all(|arn| uses.contains_key(arn));
     let whole = account.parts.contains(&Part::Roles) && all;
     let Some(oldest) = uses.values().min().filter(|_| whole) else { return };
-    if !account.missing.iter().any(|(part, _)| *part == Part::RoleLastUsed) {
+    if !account.has_failed(Part::RoleLastUsed) {
         account.parts.insert(Part::RoleLastUsed);
     }
     account.parts.set(Part::RoleLastUsed, *oldest);
@@ -241,16 +297,14 @@ fn nobody(account: &mut AccountFacts) {
     let of_users = account.parts.time(Part::Users);
     if account.parts.contains(&Part::Users) && users_of(account).is_empty() {
         for part in Part::OF_USERS {
-            let failed = account.missing.iter().any(|(missing, _)| *missing == part);
-            if !failed && !account.parts.contains(&part) {
+            if !account.has_failed(part) && !account.parts.contains(&part) {
                 account.parts.tell(part, of_users);
             }
         }
     }
     let keys = account.keys.is_empty() && account.last_used.is_empty();
-    let failed = account.missing.iter().any(|(part, _)| *part == Part::AccessKeys);
     if keys
-        && !failed
+        && !account.has_failed(Part::AccessKeys)
         && account.parts.contains(&Part::AccessKeys)
         && !account.parts.contains(&Part::AccessKeyLastUsed)
     {
@@ -262,12 +316,15 @@ fn nobody(account: &mut AccountFacts) {
 /// What a user's row says of the user's other credentials.
 fn users(account: &mut AccountFacts) {
     let devices = account.parts.contains(&Part::MfaDevices);
+    let unshown = |user: &String| Some((user.clone(), i64::try_from(account.unshown(user)?).ok()?));
+    let unshown: BTreeMap<String, i64> = account.further.keys().filter_map(unshown).collect();
     for user in account.users.values_mut() {
         let own = account.credentials.keys().filter(|(name, ..)| *name == user.user_name);
         let service = own.clone().filter(|(_, kind, _)| *kind == "service_specific");
         let ids: Vec<String> = service.map(|(_, _, id)| id.clone()).collect();
         let has_device = own.clone().any(|(_, kind, _)| *kind == "mfa_device");
         user.service_specific_credentials = ids;
+        user.unshown_credentials = unshown.get(&user.user_name).copied();
         if user.mfa_active.is_none() && (has_device || (devices && !user.is_root)) {
             user.mfa_active = Some(has_device);
         }

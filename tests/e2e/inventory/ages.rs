@@ -151,3 +151,40 @@ fn a_user_whose_other_credentials_nobody_read_can_be_told() {
     let read = parts(&lake, SANDBOX, "'service_specific_credentials'");
     assert_eq!(read, ["service_specific_credentials 2026-01-04 file"]);
 }
+
+#[test]
+fn regression_keys_of_some_users_are_another_part() {
+    let scratch = Scratch::new(Ground::Folder);
+    let lake = scratch.lake("lake");
+    let told = || parts(&lake, SANDBOX, "'access_keys', 'access_keys_of_some'");
+    write_at(&scratch, "details.json", &details(SANDBOX, &["app", "bot"]), ago(0));
+    let key = json!({"UserName": "app", "AccessKeyId": "AKIAAPP0000000000001", "Status": "Active",
+                     "CreateDate": "2025-10-01T00:00:00+00:00"});
+    write_at(&scratch, "keys-app.json", &json!({"AccessKeyMetadata": [key]}), ago(2));
+    let run = take(&scratch, &lake, &[]).exits(0);
+    let words = "access_keys: nothing says whether there are keys of bot";
+    assert!(in_one_line(&run).contains(words), "{run}");
+    assert_eq!(told(), ["access_keys_of_some 2026-01-03 file"]);
+    assert_eq!(lake.number("SELECT count(*) FROM iam_access_keys WHERE status = 'Active'"), 1);
+
+    write_at(&scratch, "keys-bot.json", &json!({"AccessKeyMetadata": []}), ago(1));
+    take(&scratch, &lake, &[]).exits(0);
+    assert_eq!(told(), ["access_keys 2026-01-03 file", "access_keys_of_some 2026-01-03 file"]);
+}
+
+#[test]
+fn regression_what_the_report_counts_and_does_not_show_is_in_the_lake() {
+    let scratch = Scratch::new(Ground::Folder);
+    let lake = scratch.lake("lake");
+    write_at(&scratch, "details.json", &details(SANDBOX, &["app"]), ago(0));
+    let report = format!(
+        "user,arn,user_creation_time,password_enabled,password_last_used,mfa_active,access_key_1_active,\
+         access_key_1_last_rotated,access_key_1_last_used_date,access_key_2_active,access_key_2_last_rotated,\
+         access_key_2_last_used_date,cert_1_active,cert_2_active,additional_credentials_info\n\
+         app,arn:aws:iam::{SANDBOX}:user/app,2024-01-01T00:00:00Z,false,N/A,false,false,2024-01-01T00:00:00Z,N/A,\
+         false,2024-02-01T00:00:00Z,N/A,false,false,1 additional access key\n"
+    );
+    scratch.write("dump/report.csv", report);
+    take(&scratch, &lake, &["--snapshot-time", "2026-01-05T08:00:00Z"]).exits(0);
+    assert_eq!(lake.number("SELECT unshown_credentials FROM iam_users WHERE user_name = 'app'"), 1);
+}

@@ -120,6 +120,9 @@ fn regression_what_is_nowhere_is_wrong_usage() {
     let details =
         json!({"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": []});
     site.scratch.write("iam/111122223333/details.json", details.to_string());
+    // Empty lists alone might be those of a filter.
+    let none = json!({"SummaryMap": {"Users": 0, "Groups": 0, "Roles": 0, "Policies": 0}});
+    site.scratch.write("iam/111122223333/summary.json", none.to_string());
     let inventory = ["--from", "iam", "--snapshot-time", "2026-01-06T12:00:00Z"];
     site.scratch.lake("lake").command("inventory").args(inventory).run();
     let at = ["--as-of", "2026-01-06", "--format", "json"];

@@ -119,8 +119,9 @@ async fn keys(client: &Client, account: &mut AccountFacts) {
     let users: Vec<String> = users.map(|user| user.user_name.clone()).collect();
     let reads = users.into_iter().map(|user| keys_of(client, user));
     let mut reads = futures::stream::iter(reads).buffered(USERS_AT_ONCE);
-    let (mut unread, mut unused) = (None, None);
+    let (mut unread, mut unused, mut some) = (None, None, false);
     while let Some(read) = reads.next().await {
+        some |= read.keys_failed.is_none();
         for key in read.keys {
             account.add_key(key);
         }
@@ -135,6 +136,9 @@ async fn keys(client: &Client, account: &mut AccountFacts) {
     if let Some(reason) = unread {
         // Without ids nobody can be asked for last uses.
         account.give_up(&[Part::AccessKeys, Part::AccessKeyLastUsed], &reason);
+        if some {
+            account.parts.insert(Part::AccessKeysOfSome);
+        }
     }
     if let Some(reason) = unused {
         account.give_up(&[Part::AccessKeyLastUsed], &reason);

@@ -188,6 +188,43 @@ async fn all_pages_are_read_though_each_is_throttled() {
     }
 }
 
+/// The keys of one user are denied.
+fn of_one_denied(action: &str, subject: &str, before: usize) -> (u16, String) {
+    match (action, subject) {
+        ("ListAccessKeys", "u1") => error(403, "AccessDenied"),
+        _ => throttling(action, subject, before),
+    }
+}
+
+/// The keys of every user are.
+fn of_all_denied(action: &str, subject: &str, before: usize) -> (u16, String) {
+    match action {
+        "ListAccessKeys" => error(403, "AccessDenied"),
+        _ => throttling(action, subject, before),
+    }
+}
+
+#[tokio::test]
+async fn regression_keys_of_some_users_are_not_all_keys() {
+    for (answers, told) in [
+        (throttling as Answers, Some("access_keys")),
+        (of_one_denied, Some("access_keys_of_some")),
+        (of_all_denied, None),
+    ] {
+        let mut facts = account::read(&config(serve(answers)), ACCOUNT).await;
+        facts.account(ACCOUNT).asked = Some(NOW - 7);
+        let done = snapshots(facts, Origin::Api(NOW));
+        let one = &done.inventories[0];
+        let parts = one.part_times.iter().filter(|row| row.part.starts_with("access_keys"));
+        let parts: Vec<_> = parts.map(|row| (row.part.as_str(), row.read_at)).collect();
+        assert_eq!(parts, told.map(|part| (part, NOW - 7)).into_iter().collect::<Vec<_>>());
+        let denied =
+            one.snapshot.missing.iter().filter(|line| line.starts_with("access_keys: iam"));
+        assert_eq!(denied.count(), usize::from(told != Some("access_keys")));
+        assert_eq!(one.access_keys.len(), usize::from(told.is_some()), "what was got is kept");
+    }
+}
+
 #[tokio::test]
 async fn a_list_that_breaks_off_does_not_count_as_read() {
     let facts = account::read(&config(serve(breaking_off)), ACCOUNT).await;

@@ -1,6 +1,6 @@
 //! What was read of one account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rolecall_lake::inventory::{
     AssignmentRow, AttachmentRow, CredentialRow, GroupRow, IdentityProviderRow, PolicyRow, RoleRow,
@@ -45,8 +45,8 @@ pub(crate) struct AccountFacts {
     pub(crate) asked: Option<i64>,
     /// What was asked for and not got, beside what no input was there for.
     pub(crate) missing: Vec<(Part, String)>,
-    /// Lists that come in pages, by the command that prints them.
-    pub(crate) pages: BTreeMap<&'static str, Pages>,
+    /// Lists that come in pages.
+    pub(crate) pages: PagesOfLists,
     /// Files that hold the end of a list, by the command that prints it, and a fingerprint of each.
     pub(crate) ends: BTreeMap<(&'static str, &'static str), (String, u64)>,
     /// Lists that are of one user each, by what they list.
@@ -57,10 +57,14 @@ pub(crate) struct AccountFacts {
     pub(crate) role_uses: BTreeMap<String, Stamp>,
     /// What get-service-last-accessed-details says.
     pub(crate) accessed: Vec<Accessed>,
-    /// Users that the credential report has.
-    pub(crate) reported: BTreeSet<String>,
-    /// Credentials that the credential report counts and does not show, by user; 0 where it does not say how many.
+    /// Users that the credential report has, and when each was made.
+    pub(crate) reported: BTreeMap<String, Option<i64>>,
+    /// How many credentials the report counts beyond those that it shows, by user, where it counts them.
     pub(crate) further: BTreeMap<String, usize>,
+    /// What get-account-authorization-details lists none of, and as of when; with `--filter` it prints empty lists.
+    pub(crate) empty: BTreeMap<Part, Stamp>,
+    /// Of what a list or a number says by itself that there is none, and as of when.
+    pub(crate) none: BTreeMap<Part, Stamp>,
     /// Tags of users, by what the file's name says.
     pub(crate) user_tags: Vec<(String, BTreeMap<String, String>)>,
     /// Whether root has access keys, by get-account-summary.
@@ -114,13 +118,33 @@ pub(crate) enum Subject {
 }
 
 /// Which pages of a list were there.
-#[derive(Debug, Clone)]
-pub(crate) struct Pages {
-    pub(crate) part: Part,
+#[derive(Debug)]
+struct Pages {
+    part: Part,
     /// One that another one has to follow.
-    pub(crate) cut_off: bool,
+    cut_off: bool,
     /// The last one, or all in one.
-    pub(crate) last: bool,
+    last: bool,
+}
+
+/// The pages of each list, by the command that prints it and what it is of, where that is not the account.
+#[derive(Debug, Default)]
+pub(crate) struct PagesOfLists(BTreeMap<(&'static str, String), Pages>);
+
+impl PagesOfLists {
+    pub(crate) fn add(&mut self, list: &'static str, of: &str, part: Part, cut_off: bool) {
+        let new = || Pages { part, cut_off: false, last: false };
+        let pages = self.0.entry((list, of.to_owned())).or_insert_with(new);
+        pages.cut_off |= cut_off;
+        pages.last |= !cut_off;
+    }
+
+    /// Takes those whose last page was not there: the command, and what it lists.
+    pub(crate) fn cut_off(&mut self) -> Vec<(&'static str, Part)> {
+        let all = std::mem::take(&mut self.0).into_iter();
+        let cut_off = all.filter(|(_, pages)| pages.cut_off && !pages.last);
+        cut_off.map(|((list, _), pages)| (list, pages.part)).collect()
+    }
 }
 
 /// An access key, without its use.
@@ -213,11 +237,27 @@ impl AccountFacts {
         }
     }
 
-    pub(crate) fn add_page(&mut self, list: &'static str, part: Part, cut_off: bool) {
-        let new = || Pages { part, cut_off: false, last: false };
-        let pages = self.pages.entry(list).or_insert_with(new);
-        pages.cut_off |= cut_off;
-        pages.last |= !cut_off;
+    /// How many keys and certificates of a user the credential report counts and nothing shows, where it counts
+    /// them.
+    pub(crate) fn unshown(&self, user: &str) -> Option<usize> {
+        let number = *self.further.get(user).filter(|_| self.is_reported(user))?;
+        let keys = self.keys.values().filter(|key| key.user_name.as_deref() == Some(user)).count();
+        let certificates = self.credentials.keys();
+        let certificates =
+            certificates.filter(|(of, kind, _)| of == user && *kind == "signing_certificate");
+        let shown = keys.saturating_sub(2) + certificates.count().saturating_sub(2);
+        Some(number.saturating_sub(shown))
+    }
+
+    /// Whether the credential report tells of this user, and not of one of the same name that was deleted since.
+    pub(crate) fn is_reported(&self, user: &str) -> bool {
+        let Some(then) = self.reported.get(user) else { return false };
+        let made = self.users.get(user).and_then(|user| user.created);
+        made.zip(*then).is_none_or(|(made, then)| then + SECOND >= made)
+    }
+
+    pub(crate) fn has_failed(&self, part: Part) -> bool {
+        self.missing.iter().any(|(missing, _)| *missing == part)
     }
 
     /// The end of a list of some kind of thing, which a file has. Another file with another end of the same list is

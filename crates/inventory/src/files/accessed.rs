@@ -7,6 +7,7 @@ use super::take_in::File;
 use crate::error::Problem;
 use crate::facts::{Accessed, Facts, Subject, account_of};
 use crate::output::{Output, ServiceLastAccessed};
+use crate::parts::Part;
 use crate::report::ROOT;
 
 /// What the files are called that get-service-last-accessed-details was printed to.
@@ -54,12 +55,20 @@ impl File<'_> {
         Ok(())
     }
 
-    /// get-account-summary, of which root alone counts here.
+    /// get-account-summary: what it says of root, and what there is none of.
     pub(super) fn summary(&self, facts: &mut Facts, output: &mut Output) -> Result<(), Problem> {
         let Some(summary) = output.summary_map.take() else { return Ok(()) };
         let id = self.account(None)?;
         let partition = self.partition(&id);
         let account = self.of(facts, None)?;
+        let counts = [
+            (summary.users, Part::Users),
+            (summary.groups, Part::Groups),
+            (summary.roles, Part::Roles),
+            (summary.policies, Part::Policies),
+        ];
+        let none = counts.into_iter().filter(|(count, _)| *count == Some(0));
+        account.none.extend(none.map(|(_, part)| (part, self.stamp)));
         account.root_keys = summary.account_access_keys_present.map(|keys| keys > 0);
         account.add_user(UserRow {
             user_name: ROOT.to_owned(),

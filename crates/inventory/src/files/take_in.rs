@@ -226,6 +226,7 @@ impl<'a> File<'a> {
     fn output(&self, facts: &mut Facts, mut output: Output) -> Result<(), Problem> {
         self.authorization(facts, &output)?;
         self.page(facts, &output);
+        self.nobody(facts, &output);
         self.ends(facts, &output);
         self.principals(facts, &mut output)?;
         let stamp = Some(self.stamp);
@@ -373,28 +374,45 @@ impl<'a> File<'a> {
         Ok(())
     }
 
-    /// What a page of get-account-authorization-details shows to have been read, though it may hold
-    /// none of it.
+    /// What a page of get-account-authorization-details shows to have been read; of an empty list that is not sure.
     fn authorization(&self, facts: &mut Facts, output: &Output) -> Result<(), Problem> {
         let lists = [
-            (output.user_detail_list.is_some(), Part::Users),
-            (output.group_detail_list.is_some(), Part::Groups),
-            (output.role_detail_list.is_some(), Part::Roles),
+            (output.user_detail_list.as_ref().map(Vec::is_empty), &[Part::Users][..]),
+            (output.group_detail_list.as_ref().map(Vec::is_empty), &[Part::Groups]),
+            (output.role_detail_list.as_ref().map(Vec::is_empty), &Part::OF_ROLES),
         ];
-        if lists.iter().all(|(there, _)| !there) {
+        if lists.iter().all(|(is_empty, _)| is_empty.is_none()) {
             return Ok(());
         }
-        let parts = lists.into_iter().filter(|(there, _)| *there).map(|(_, part)| part);
-        let mut parts: Vec<Part> = parts.chain([Part::Attachments]).collect();
-        if output.role_detail_list.is_some() {
-            parts.extend([Part::RoleLastUsed, Part::TrustStatements]);
-        }
-        if output.policies.is_some() {
-            parts.push(Part::Policies);
-        }
+        let policies = (output.policies.as_ref().map(Vec::is_empty), &[Part::Policies][..]);
         let account = self.of(facts, None)?;
-        parts.into_iter().for_each(|part| account.parts.tell(part, Some(self.stamp)));
+        for (is_empty, parts) in lists.into_iter().chain([policies]) {
+            match is_empty {
+                Some(true) => {
+                    let oldest = account.empty.entry(parts[0]).or_insert(self.stamp);
+                    *oldest = self.stamp.min(*oldest);
+                }
+                Some(false) => {
+                    parts.iter().for_each(|part| account.parts.tell(*part, Some(self.stamp)));
+                }
+                None => {}
+            }
+        }
         Ok(())
+    }
+
+    /// Empty lists of users or roles, which print nothing else. An identity store's users are called the same, so
+    /// that the file's name has to say whose they are.
+    fn nobody(&self, facts: &mut Facts, output: &Output) {
+        let Some(home) = self.home.as_ref().filter(|_| !output.is_cut_off()) else { return };
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let no_users = output.users.as_ref().is_some_and(Vec::is_empty);
+        let no_roles = output.roles.as_ref().is_some_and(Vec::is_empty);
+        let none =
+            [(no_users && name.starts_with("list-users"), Part::Users), (no_roles, Part::Roles)];
+        for (_, part) in none.into_iter().filter(|(is_none, _)| *is_none) {
+            facts.account(home).none.insert(part, self.stamp);
+        }
     }
 
     /// `get-access-key-last-used.AKIA….json`: the output does not name its key.
@@ -434,16 +452,18 @@ impl<'a> File<'a> {
     /// Keeps whether more pages follow, so that what is not there is missed.
     fn page(&self, facts: &mut Facts, output: &Output) {
         let Some((list, part)) = output.list() else { return };
-        match &self.home {
-            Some(home) if !Part::SHARED.contains(&part) => {
-                facts.account(home).add_page(list, part, output.is_cut_off());
-            }
-            _ if output.is_cut_off() => {
-                let words =
-                    format!("{}: more pages of {list} follow than were read", part.as_str());
-                facts.shared_missing.push(words);
-            }
-            _ => {}
+        let (of, cut_off) = (output.listed_of(), output.is_cut_off());
+        if Part::SHARED.contains(&part) {
+            facts.shared_pages.add(list, of, part, cut_off);
+            return;
+        }
+        // Assignments name the account that they are in; all others are of the account whose file it is.
+        let named = output.account_assignments.iter().flatten();
+        let named = named.filter_map(|one| one.account_id.as_deref().filter(|id| is_account(id)));
+        let named: BTreeSet<&str> = named.collect();
+        let home = self.home.as_deref().filter(|_| named.is_empty());
+        for account in named.into_iter().chain(home) {
+            facts.account(account).pages.add(list, of, part, cut_off);
         }
     }
 }

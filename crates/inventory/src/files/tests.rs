@@ -64,7 +64,8 @@ fn short(key: &AccessKeyRow) -> String {
         key.access_key_id.as_deref().unwrap_or("-"),
         key.matched_by.as_deref().unwrap_or("-"),
         match key.last_used {
-            Some(at) => crate::time::words(at),
+            Some(at) if key.last_used_known => crate::time::words(at),
+            Some(at) => format!("perhaps {}", crate::time::words(at)),
             None if key.last_used_known => "never".to_owned(),
             None => "unknown".to_owned(),
         },
@@ -164,7 +165,7 @@ fn keys_are_tied_to_their_slots_where_that_is_certain() {
             "ann/2 AKIAANN0000000000001 create_date never",
             // Made in the same second: the last use by id is certain, the slot is not.
             "backup/- AKIABACKUP0000000001 ambiguous 2026-01-02 01:05:00Z",
-            "backup/- AKIABACKUP0000000002 ambiguous unknown",
+            "backup/- AKIABACKUP0000000002 ambiguous perhaps 2026-01-02 01:00:00Z",
             "ci-deploy/1 AKIACIDEPLOY00000001 create_date 2026-01-04 23:45:00Z",
             "ci-deploy/2 AKIACIDEPLOY00000002 elimination 2024-07-30 12:00:00Z",
         ]
@@ -595,3 +596,4 @@ fn regression_last_uses_are_as_old_as_the_file_that_tells_them() {
 
 mod ages;
 mod credentials;
+mod whole;

@@ -193,6 +193,8 @@ row! {
         tags: BTreeMap<String, String>,
         /// When IAM last saw a call of it to any service, in microseconds.
         last_used: Option<i64>,
+        /// Keys and certificates that the credential report counts and nothing shows.
+        unshown_credentials: Option<i64>,
     }
 }
 
@@ -227,13 +229,13 @@ row! {
         user_id: Option<String>,
         /// It belongs to the account's root user.
         is_root: bool,
-        /// `Active`, `Inactive` or `Expired`.
+        /// `Active`, `Inactive` or `Expired`; none where that is not known.
         status: Option<String>,
         /// When it was made, in microseconds.
         created: Option<i64>,
         /// When it was made or last changed by the credential report, in microseconds.
         last_rotated: Option<i64>,
-        /// When it last signed a call by IAM, in microseconds.
+        /// When it last signed a call by IAM, or may have where that is not known, in microseconds.
         last_used: Option<i64>,
         /// Service that it last called by IAM.
         last_used_service: Option<String>,

@@ -43,8 +43,8 @@ table!(
         some(
             "parts",
             TextList,
-            "What was read: users, credential_report, access_keys, access_key_last_used, \
-             service_specific_credentials, ssh_public_keys, signing_certificates, mfa_devices, groups, roles, \
+            "What was read: users, credential_report, access_keys (of every user) or access_keys_of_some, \
+             access_key_last_used, service_specific_credentials, ssh_public_keys, signing_certificates, mfa_devices, groups, roles, \
              role_details, role_last_used, service_last_accessed, policies, attachments, trust_statements, \
              identity_providers, identity_center, organization_policies, trails, identity_store, accounts",
         ),
@@ -118,6 +118,12 @@ table!(
             Time,
             "When IAM last saw a call of it to any service (get-service-last-accessed-details), if that was read",
         ),
+        some(
+            "unshown_credentials",
+            Count,
+            "How many access keys and certificates of it the credential report counts and nothing shows; null \
+             where no report was read, or one without that count",
+        ),
     ]
 );
 
@@ -147,14 +153,25 @@ table!(
         some("user_arn", Text, "ARN of the user, with its path"),
         some("user_id", Text, "Unique id of the user (AIDA…)"),
         always("is_root", Flag, "Whether it is a key of the account's root user"),
-        some("status", Text, "Active, Inactive or Expired"),
+        some(
+            "status",
+            Text,
+            "Active, Inactive or Expired; null where no list has it, or where the credential report may tell of \
+             another one and is not known to be the older",
+        ),
         some("created", Time, "When the key was made"),
         some(
             "last_rotated",
             Time,
-            "When the key was made or last changed, by the credential report"
+            "When the key was made or last changed, by the credential report; the latest of the slots that \
+             may be the key's",
         ),
-        some("last_used", Time, "When the key last signed a call, by IAM; see last_used_known"),
+        some(
+            "last_used",
+            Time,
+            "When the key last signed a call, by IAM; where last_used_known is false, the latest use that may \
+             be the key's",
+        ),
         some("last_used_service", Text, "Service that the key last called, by IAM"),
         some("last_used_region", Text, "Region that the key last called, by IAM"),
         always(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::time::parse;
 
-fn details(users: &[&str]) -> String {
+pub(super) fn details(users: &[&str]) -> String {
     details_in("aws", users)
 }
 
@@ -25,7 +25,7 @@ fn details_in(partition: &str, users: &[&str]) -> String {
 }
 
 /// What a folder with these files beside the details makes of the account.
-fn with(users: &[&str], files: &[(&str, String)]) -> (Inventory, Vec<String>) {
+pub(super) fn with(users: &[&str], files: &[(&str, String)]) -> (Inventory, Vec<String>) {
     let details = details(users);
     let mut all = vec![("details.json", details.as_str())];
     all.extend(files.iter().map(|(name, text)| (*name, text.as_str())));
@@ -34,13 +34,13 @@ fn with(users: &[&str], files: &[(&str, String)]) -> (Inventory, Vec<String>) {
     (one(&done, SANDBOX).clone(), rejected)
 }
 
-fn missing(inventory: &Inventory, part: &str) -> Vec<String> {
+pub(super) fn missing(inventory: &Inventory, part: &str) -> Vec<String> {
     let start = format!("{part}: ");
     let lines = inventory.snapshot.missing.iter();
     lines.filter_map(|line| line.strip_prefix(&start)).map(str::to_owned).collect()
 }
 
-fn has(inventory: &Inventory, part: &str) -> bool {
+pub(super) fn has(inventory: &Inventory, part: &str) -> bool {
     let told = inventory.part_times.iter().any(|row| row.part == part);
     assert_eq!(told, inventory.snapshot.parts.contains(&part.to_owned()), "{part} has a time");
     told
@@ -162,7 +162,7 @@ fn regression_an_empty_key_list_says_that_its_user_has_none() {
         &["ann", "bob", "eve"],
         &[("keys-ann.json", none()), ("list-access-keys.bob.json", none())],
     );
-    assert!(has(&told, "access_keys"));
+    assert!(has(&told, "access_keys_of_some") && !has(&told, "access_keys"));
     assert_eq!(missing(&told, "access_keys")[0], "nothing says whether there are keys of eve");
     let (all, _) = with(&["ann"], &[("keys-ann.json", none())]);
     assert_eq!(missing(&all, "access_keys").len(), 1, "root: {:?}", missing(&all, "access_keys"));
@@ -172,7 +172,7 @@ fn regression_an_empty_key_list_says_that_its_user_has_none() {
 
 #[test]
 fn regression_an_account_without_users_has_no_keys() {
-    let (told, _) = with(&[], &[]);
+    let (told, _) = with(&[], &[("report.csv", root_report())]);
     for part in [
         "access_keys",
         "access_key_last_used",
@@ -191,7 +191,7 @@ fn regression_an_account_without_users_has_no_keys() {
     assert!(!has(one(&done, PRODUCTION), "access_keys"));
 }
 
-fn report(users: &[(&str, &str)]) -> String {
+pub(super) fn report(users: &[(&str, &str)]) -> String {
     let mut csv = "user,arn,user_creation_time,password_enabled,password_last_used,mfa_active,access_key_1_active,\
          access_key_1_last_rotated,access_key_1_last_used_date,access_key_2_active,access_key_2_last_rotated,\
          access_key_2_last_used_date,cert_1_active,cert_2_active,additional_credentials_info\n"
@@ -203,6 +203,14 @@ fn report(users: &[(&str, &str)]) -> String {
         ));
     }
     csv
+}
+
+pub(super) fn root_report() -> String {
+    let header = report(&[]);
+    format!(
+        "{header}<root_account>,arn:aws:iam::{SANDBOX}:root,2020-01-01T00:00:00Z,not_supported,N/A,true,false,N/A,N/A,\
+         false,N/A,N/A,false,false,N/A\n"
+    )
 }
 
 #[test]
@@ -217,6 +225,16 @@ fn regression_the_report_counts_keys_beyond_two_and_no_service_credentials() {
     let (told, rejected) = with(&users, &[("report.csv", csv.clone())]);
     assert_eq!(rejected, [""; 0]);
     assert!(told.users.iter().all(|user| user.service_specific_credentials.is_empty()));
+    let unshown = |told: &Inventory| -> Vec<String> {
+        let users = told.users.iter();
+        let users = users.map(|user| format!("{} {:?}", user.user_name, user.unshown_credentials));
+        users.collect()
+    };
+    assert_eq!(
+        unshown(&told),
+        ["five Some(3)", "none Some(0)", "three-keys Some(1)", "two Some(0)"],
+        "verdicts have to know"
+    );
     let lines = missing(&told, "credential_report");
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].starts_with("five has 3 further credentials that the report does not show"));
@@ -231,8 +249,16 @@ fn regression_the_report_counts_keys_beyond_two_and_no_service_credentials() {
         })
         .collect();
     let keys = json!({"AccessKeyMetadata": keys}).to_string();
-    let (told, _) = with(&users, &[("report.csv", csv), ("keys-three-keys.json", keys)]);
+    let (told, _) = with(&users, &[("report.csv", csv.clone()), ("keys-three-keys.json", keys)]);
     assert_eq!(missing(&told, "credential_report").len(), 1);
+    assert!(unshown(&told).contains(&"three-keys Some(0)".to_owned()));
+    // Words without a number are of one at least; without the column, and without a report, nobody knows.
+    let words = report(&[("two", "Use ListAccessKeys to list the others.")]);
+    assert_eq!(unshown(&with(&["two"], &[("report.csv", words)]).0), ["two Some(1)"]);
+    let lines = csv.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned() + "\n");
+    let older: String = lines.filter(|line| !line.starts_with("five")).collect();
+    assert_eq!(unshown(&with(&["two"], &[("report.csv", older)]).0)[2], "two None");
+    assert_eq!(unshown(&with(&["two"], &[]).0), ["two None"]);
 }
 
 fn accessed(entity: Option<&str>, at: &str, done: &str) -> String {
