@@ -12,6 +12,8 @@
 --   role: role that was asked for; null where the record does not say
 --   error_code: error that the service answered
 --   reason: what stood in the way, as far as the message says
+--   action: action that was refused, as sts:TagSession; null where the message names none
+--   policy_arn: policy that refused it, where the message names one
 --   attempts: failed acts
 --   first_seen: first attempt
 --   last_seen: last attempt
@@ -21,7 +23,7 @@
 --   evidence_event_ids: event ids of the first and the last attempt
 -- findings: all
 -- subject: caller
--- key: caller, role, error_code, reason
+-- key: caller, role, error_code, reason, action, policy_arn
 -- screen: caller, role, reason, attempts, last_seen
 -- pitfall: These are the callers' records only. AWS does not record a denied call in the role owner's account, so that an
 --   attempt from an account whose logs are not here leaves no trace: an empty answer proves nothing about outsiders.
@@ -29,27 +31,30 @@
 WITH failures AS (
     SELECT
         *,
+        -- The resource of taking a role is the role: its policy is the trust policy.
         CASE
-            WHEN error_message LIKE '%explicit deny in a service control policy%' THEN 'denied by a service control policy'
-            WHEN error_message LIKE '%explicit deny in a permissions boundary%' THEN 'denied by a permissions boundary'
-            WHEN error_message LIKE '%explicit deny in a session policy%' THEN 'denied by a session policy'
-            WHEN error_message LIKE '%explicit deny in an identity-based policy%' THEN 'denied by an identity policy'
-            WHEN error_message LIKE '%explicit deny in a resource-based policy%' THEN 'denied by the trust policy'
+            WHEN refused = 'explicit deny in a resource-based policy' THEN 'denied by the trust policy'
+            WHEN refused = 'no resource-based policy' THEN 'the trust policy does not allow it'
+            WHEN refused LIKE 'explicit deny in %'
+                THEN replace(replace(refused, 'explicit deny in', 'denied by'), 'identity-based', 'identity')
+            WHEN refused IS NOT NULL THEN concat(replace(refused, 'identity-based', 'identity'), ' allows it')
             WHEN error_message LIKE '%explicit deny%' THEN 'denied explicitly'
-            WHEN error_message LIKE '%no service control policy allows%' THEN 'no service control policy allows it'
-            WHEN error_message LIKE '%no permissions boundary allows%' THEN 'no permissions boundary allows it'
-            WHEN error_message LIKE '%no session policy allows%' THEN 'no session policy allows it'
-            WHEN error_message LIKE '%no identity-based policy allows%' THEN 'no identity policy allows it'
-            WHEN error_message LIKE '%no resource-based policy allows%' THEN 'the trust policy does not allow it'
+            WHEN error_message LIKE 'Roles may not be assumed by root%' THEN 'root may not take roles'
+            WHEN error_message LIKE 'MultiFactorAuthentication failed%' THEN 'wrong or missing MFA code'
+            WHEN error_message LIKE '%DurationSeconds exceeds%' THEN 'asked for longer than allowed'
+            WHEN error_code LIKE 'RegionDisabled%' THEN 'STS is not active in the region'
             WHEN error_code LIKE 'AccessDenied%' THEN 'not authorized'
             WHEN error_code LIKE 'Expired%' THEN 'expired credentials'
             WHEN error_code LIKE 'InvalidIdentityToken%' OR error_code LIKE 'IDP%' THEN 'token refused'
             ELSE 'other'
         END AS reason
-    FROM assumptions
-    WHERE outcome = 'failure'
-        AND event_time >= $from
-        AND event_time < $to
+    FROM (
+        SELECT *, refused_by(error_message) AS refused, refused_action(error_message) AS action, refused_policy(error_message) AS policy_arn
+        FROM assumptions
+        WHERE outcome = 'failure'
+            AND event_time >= $from
+            AND event_time < $to
+    ) AS failed
 ),
 roles_by_caller AS (
     SELECT caller AS by_caller, count(DISTINCT role) AS roles_tried
@@ -61,6 +66,8 @@ SELECT
     role,
     error_code,
     reason,
+    action,
+    policy_arn,
     count(*) AS attempts,
     min(event_time) AS first_seen,
     max(event_time) AS last_seen,
@@ -75,5 +82,5 @@ FROM failures
 JOIN roles_by_caller ON caller = by_caller
 WHERE ($account IS NULL OR role_account_id = $account OR caller_account_id = $account)
     AND role_is(role_account_id, role_name, $role)
-GROUP BY caller, role, error_code, reason
-ORDER BY attempts DESC, caller, role, error_code, reason
+GROUP BY caller, role, error_code, reason, action, policy_arn
+ORDER BY attempts DESC, caller, role, error_code, reason, action, policy_arn

@@ -2,6 +2,7 @@
 -- comment: Reading objects, invoking functions and the like are data events, which trails leave out unless told: a
 --   credential that does nothing else is alive and not in the logs. From what trails were seen to record (trails), at
 --   the latest look before as_of; an account of which no trail is known is taken to record none.
+-- with: trail_looks
 
 data_services AS (
     SELECT column1 AS service, column2 AS data_event_type
@@ -20,22 +21,13 @@ data_services AS (
         ('bedrock', 'AWS::Bedrock::Model')
     ) AS services
 ),
-trails_then AS (
-    SELECT trail_arn, CASE WHEN organization THEN NULL ELSE arn_account(trail_arn) END AS account_id, data_event_types
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY trail_arn ORDER BY snapshot_time DESC) AS place
-        FROM trails
-        WHERE snapshot_time <= $as_of
-    ) AS looks
-    WHERE place = 1 AND logging
-),
 -- account_id is null where a trail is of the organisation, and so of every account.
 trails_known AS (
-    SELECT DISTINCT account_id
-    FROM trails_then
+    SELECT DISTINCT only_account_id AS account_id
+    FROM trail_looks
 ),
 data_recorded AS (
     SELECT DISTINCT account_id, service
-    FROM (SELECT account_id, unnest(data_event_types) AS data_event_type FROM trails_then) AS recorded
+    FROM (SELECT only_account_id AS account_id, unnest(data_event_types) AS data_event_type FROM trail_looks) AS recorded
     JOIN data_services ON recorded.data_event_type = data_services.data_event_type
 )

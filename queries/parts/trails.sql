@@ -4,31 +4,8 @@
 --   events, and regions other than its own, and excluded_sources, the services whose management events all of them leave out (sorted;
 --   null where there is none). Trails that are switched off record nothing. trail_gaps has one row per trail and thing that it does
 --   not record and no other trail of the same accounts either. The words are those of trails.not_recorded.
+-- with: trail_looks
 
-trail_looks AS (
-    SELECT
-        trail_arn,
-        snapshot_time,
-        organization,
-        multi_region,
-        arn_account(trail_arn) AS account_id,
-        split_part(trail_arn, ':', 4) AS home_region,
-        not_recorded,
-        data_event_types,
-        NOT array_has(not_recorded, 'management events') AS management,
-        NOT array_has(not_recorded, 'read events (every AssumeRole is one)') AS reads,
-        NOT array_has(not_recorded, 'write events') AS writes,
-        array_to_string(not_recorded, chr(10)) LIKE '%what a filter on %' AS filtered
-    FROM (
-        SELECT
-            * EXCEPT (not_recorded),
-            coalesce(not_recorded, make_array('')) AS not_recorded,
-            row_number() OVER (PARTITION BY trail_arn ORDER BY snapshot_time DESC) AS place
-        FROM trails
-        WHERE snapshot_time <= $as_of
-    ) AS looks
-    WHERE place = 1 AND logging
-),
 trail_accounts AS (
     SELECT known.account_id, trail_looks.* EXCEPT (account_id)
     FROM (

@@ -313,8 +313,13 @@ fn role_in_error_message<'a>(record: &Record<'a>) -> Option<(&'a str, RoleArnSou
     let mut rest = record.error_message?;
     loop {
         let (_, after) = rest.split_once("on resource: ")?;
-        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
-        let arn = end.and_then(|end| after.get(..end)).unwrap_or(after);
+        let is_quote = |c: char| matches!(c, '"' | '\'');
+        let arn = after.trim_start_matches(is_quote);
+        let end = arn.find(|c: char| c.is_whitespace() || is_quote(c));
+        let whole = end.is_none();
+        let arn = end.and_then(|end| arn.get(..end)).unwrap_or(arn);
+        // A name may end with a full stop, but a sentence does.
+        let arn = if whole { arn.strip_suffix('.').unwrap_or(arn) } else { arn };
         if RoleArn::split(arn).is_some() {
             return Some((arn, RoleArnSource::ErrorMessage));
         }

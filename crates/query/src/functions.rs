@@ -21,6 +21,7 @@ mod hours;
 mod ip;
 mod lists;
 pub(crate) mod networks;
+mod refusal;
 mod roaming;
 
 use self::arn::RolePattern;
@@ -40,7 +41,7 @@ pub struct FunctionDoc {
 }
 
 /// The functions that are ours, beside DataFusion's own.
-pub const FUNCTIONS: [FunctionDoc; 20] = [
+pub const FUNCTIONS: [FunctionDoc; 23] = [
     FunctionDoc {
         name: "agent_family",
         usage: "agent_family(user_agent)",
@@ -137,6 +138,21 @@ pub const FUNCTIONS: [FunctionDoc; 20] = [
         comment: "Whether it is between 21 and 5 o'clock, or a weekend, in a zone such as Europe/Berlin",
     },
     FunctionDoc {
+        name: "refused_action",
+        usage: "refused_action(error_message)",
+        comment: "The action that a message says was refused, as sts:TagSession; null where it does not",
+    },
+    FunctionDoc {
+        name: "refused_by",
+        usage: "refused_by(error_message)",
+        comment: "What refused a call, in the message's own words: explicit deny in a …, or no … policy; else null",
+    },
+    FunctionDoc {
+        name: "refused_policy",
+        usage: "refused_policy(error_message)",
+        comment: "ARN of the policy that refused a call, where the message names it; else null",
+    },
+    FunctionDoc {
         name: "role_is",
         usage: "role_is(account_id, role_name, wanted)",
         comment: "Whether a role is the wanted one, given as ARN, account/name or name; null: any",
@@ -149,6 +165,9 @@ pub(crate) fn register(context: &SessionContext, networks: &Networks) {
     context.register_udf(text_function("arn_name", arn::name));
     context.register_udf(text_function("arn_session", arn::session));
     context.register_udf(text_function("agent_family", agent::family));
+    context.register_udf(text_function("refused_action", refusal::action));
+    context.register_udf(text_function("refused_by", refusal::by));
+    context.register_udf(text_function("refused_policy", refusal::policy));
     context.register_udf(counted());
     context.register_udf(days_between());
     context.register_udf(role_is());

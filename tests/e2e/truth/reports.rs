@@ -131,6 +131,7 @@ impl Known<'_> {
                     _ => "other",
                 },
             );
+            set(&mut row, "policy_arn", Value::Null);
             set(&mut row, "attempts", acts.len());
             set(&mut row, "first_seen", time(times().min().unwrap()));
             set(&mut row, "last_seen", time(times().max().unwrap()));
@@ -144,7 +145,7 @@ impl Known<'_> {
             what: String::from("report denied"),
             key: &["caller", "role", "error_code", "reason"],
             rows: rows.collect(),
-            unknown: &[],
+            unknown: &["action"],
         }
     }
 

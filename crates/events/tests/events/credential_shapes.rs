@@ -185,17 +185,18 @@ fn services_get_no_assumed_role_user_so_the_session_is_built() {
 
 #[test]
 fn a_denied_call_names_its_role_only_in_the_message() {
-    for (tail, role) in [
-        ("", "arn:aws:iam::222222222222:role/app/Target"),
-        (
-            " because no identity-based policy allows it",
-            "arn:aws:iam::222222222222:role/app/Target",
-        ),
-        (" with an explicit deny", "arn:aws:iam::222222222222:role/app/Target"),
+    let role = "arn:aws:iam::222222222222:role/app/Target";
+    for (lead, tail) in [
+        ("", ""),
+        ("", " because no identity-based policy allows it"),
+        ("", " with an explicit deny"),
+        ("", "."),
+        ("\"", "\""),
+        ("\"", "\" with an explicit deny in a service control policy"),
     ] {
         let message = format!(
             "User: arn:aws:iam::111111111111:user/eng/ann is not authorized to perform: \
-             sts:AssumeRole on resource: {role}{tail}"
+             sts:AssumeRole on resource: {lead}{role}{tail}"
         );
         let call = assume_role(json!({"userIdentity": user(), "errorCode": "AccessDenied",
             "errorMessage": message}));

@@ -178,6 +178,73 @@ async fn denials_are_grouped_by_reason() {
     );
 }
 
+/// What AWS writes of why, and what that comes to: the kinds of policies on AWS's page on access denied errors, and what STS
+/// answers otherwise.
+#[tokio::test]
+async fn regression_each_kind_of_refusal_is_told_apart() {
+    const SCP: &str = "arn:aws:organizations::111111111111:policy/o-a/service_control_policy/p-b";
+    let with =
+        |policy: &str| format!("sts:AssumeRole on resource: R with an explicit deny in {policy}");
+    let none = |policy: &str| {
+        format!(
+            "sts:TagSession on resource: R because no {policy} allows the sts:TagSession action"
+        )
+    };
+    let refusals = [
+        ("AccessDenied", with("a resource control policy"), "denied by a resource control policy | sts:AssumeRole | "),
+        ("AccessDenied", with("a VPC endpoint policy"), "denied by a VPC endpoint policy | sts:AssumeRole | "),
+        ("AccessDenied", none("VPC endpoint policy"), "no VPC endpoint policy allows it | sts:TagSession | "),
+        (
+            "AccessDenied",
+            with(&format!("a service control policy: {SCP}")),
+            &format!("denied by a service control policy | sts:AssumeRole | {SCP}"),
+        ),
+        ("AccessDenied", with("a permissions boundary"), "denied by a permissions boundary | sts:AssumeRole | "),
+        ("AccessDenied", none("permissions boundary"), "no permissions boundary allows it | sts:TagSession | "),
+        ("AccessDenied", with("a session policy"), "denied by a session policy | sts:AssumeRole | "),
+        ("AccessDenied", with("an identity-based policy"), "denied by an identity policy | sts:AssumeRole | "),
+        ("AccessDenied", none("identity-based policy"), "no identity policy allows it | sts:TagSession | "),
+        ("AccessDenied", with("a resource-based policy"), "denied by the trust policy | sts:AssumeRole | "),
+        ("AccessDenied", none("resource-based policy"), "the trust policy does not allow it | sts:TagSession | "),
+        ("AccessDenied", "sts:AssumeRole on resource: \"R\"".to_owned(), "not authorized | sts:AssumeRole | "),
+        ("AccessDenied", "Roles may not be assumed by root accounts.".to_owned(), "root may not take roles |  | "),
+        (
+            "AccessDenied",
+            "MultiFactorAuthentication failed with invalid MFA one time pass code. ".to_owned(),
+            "wrong or missing MFA code |  | ",
+        ),
+        (
+            "ValidationError",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining".to_owned(),
+            "asked for longer than allowed |  | ",
+        ),
+        ("ExpiredTokenException", "The security token included in the request is expired".to_owned(), "expired credentials |  | "),
+        ("RegionDisabledException", "STS is not activated in this region".to_owned(), "STS is not active in the region |  | "),
+    ];
+    let events = refusals.iter().enumerate().map(|(number, (code, message, _))| {
+        let message = match message.strip_prefix("sts:") {
+            Some(_) => format!("User: U is not authorized to perform: {message}"),
+            None => message.clone(),
+        };
+        event(&format!("r{number:02}"), "10:00:00", "AssumeRole")
+            .by_user(&format!("u{number:02}"), "AKIAU")
+            .failed(code)
+            .text("error_message", message)
+            .text("role_account_id", PROD)
+            .text("role_name", "R")
+    });
+    let lake = TestLake::default().events(events.collect::<Vec<_>>());
+    let found = run(&lake, "denied", &[], "caller reason action policy_arn").await;
+    let expected: Vec<String> = refusals
+        .iter()
+        .enumerate()
+        .map(|(number, (_, _, told))| {
+            format!("arn:aws:iam::111111111111:user/u{number:02} | {told}")
+        })
+        .collect();
+    assert_eq!(found, expected.join("\n"));
+}
+
 #[tokio::test]
 async fn assumptions_keep_to_the_window_and_the_role() {
     let lake = organisation();
