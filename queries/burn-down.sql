@@ -1,5 +1,6 @@
 -- title: Burn-down
 -- question: Is the number of keys and idle roles going down, and are roles taken without keys instead?
+-- with: key_words, role_words
 -- params:
 --   as_of: timestamp = now; the answer's "now"; to counts from it
 --   days: integer = 365; only weeks that begin in the last so many days before to
@@ -51,40 +52,20 @@
 --   idle then may be in use since, and is not counted on. And few sessions may be few logs: see share_held.
 
 WITH subjects AS (
-    SELECT account_id, snapshot_id, snapshot_time, has_ids, part
-    FROM (
-        SELECT
-            account_id,
-            snapshot_id,
-            snapshot_time,
-            array_has(parts, 'access_keys') AS has_ids,
-            -- A credential report tells of users and of their keys too, without the keys' ids.
-            unnest(array_distinct(array_concat(
-                parts,
-                CASE WHEN array_has(parts, 'credential_report') THEN make_array('access_keys', 'users') ELSE parts END
-            ))) AS part
-        FROM iam_snapshots
-        WHERE snapshot_time <= least($to, $as_of) AND ($account IS NULL OR account_id = $account)
-    ) AS parts
-    WHERE part IN ('access_keys', 'users', 'roles', 'trust_statements')
-),
-asked AS (
     SELECT
-        iam_snapshots.snapshot_id AS asked_id,
-        coalesce(
-            min(read_at) FILTER (WHERE part IN ('access_key_last_used', 'credential_report')),
-            min(last_used_as_of),
-            min(iam_snapshots.snapshot_time)
-        ) AS keys_asked,
-        coalesce(
-            min(read_at) FILTER (WHERE part = 'role_last_used'),
-            min(last_used_as_of),
-            min(iam_snapshots.snapshot_time)
-        ) AS roles_asked
-    FROM iam_snapshots
-    LEFT JOIN iam_parts
-        ON iam_snapshots.snapshot_id = iam_parts.snapshot_id AND part IN ('access_key_last_used', 'credential_report', 'role_last_used')
-    GROUP BY iam_snapshots.snapshot_id
+        inventory_subjects.account_id,
+        inventory_subjects.snapshot_id,
+        snapshot_time,
+        inventory_subjects.read_at,
+        part,
+        lists_all_keys AS has_ids
+    FROM inventory_subjects
+    JOIN snapshot_reads
+        ON inventory_subjects.snapshot_id = snapshot_reads.snapshot_id
+        AND inventory_subjects.account_id = snapshot_reads.account_id
+    WHERE snapshot_time <= $to
+        AND ($account IS NULL OR inventory_subjects.account_id = $account)
+        AND part IN ('access_keys', 'users', 'roles', 'trust_statements')
 ),
 -- Of an account that is closed nothing is left to count, and nobody reads it again.
 closed AS (
@@ -181,13 +162,17 @@ kept AS (
         snapshot_id,
         snapshot_time,
         has_ids,
-        least(week + INTERVAL '7 days', $to, $as_of) AS week_end
+        read_at < fresh_since AS is_old,
+        least(week + INTERVAL '7 days', $to, $as_of) AS week_end,
+        fresh_since
     FROM (
         SELECT
             *,
+            least(week + INTERVAL '7 days', $to, $as_of) - arrow_cast($max_inventory_days * 86400000000, 'Duration(Microsecond)')
+                AS fresh_since,
             row_number() OVER (
                 PARTITION BY week, account_id, part
-                ORDER BY snapshot_time DESC, snapshot_id DESC
+                ORDER BY read_at DESC, snapshot_time DESC, snapshot_id DESC
             ) AS place
         FROM weeks
         JOIN subjects ON subjects.snapshot_time < weeks.week + INTERVAL '7 days'
@@ -205,10 +190,9 @@ read AS (
         bool_or(part = 'users') AND $role IS NULL AS tells_users,
         bool_or(part = 'roles') AS tells_roles,
         bool_or(part = 'trust_statements') AS tells_trust,
-        bool_and(part <> 'access_keys' OR days_between(keys_asked, week_end) <= $max_inventory_days) AS tells_stale,
-        bool_and(part <> 'roles' OR days_between(roles_asked, week_end) <= $max_inventory_days) AS tells_unused
+        NOT bool_or(part = 'access_keys' AND is_old) AS tells_stale,
+        NOT bool_or(part = 'roles' AND is_old) AS tells_unused
     FROM kept
-    JOIN asked ON snapshot_id = asked_id
     GROUP BY week
 ),
 key_counts AS (
@@ -216,30 +200,30 @@ key_counts AS (
         week,
         sum(CASE WHEN status = 'Active' THEN 1 ELSE 0 END) AS active_keys,
         sum(CASE WHEN status <> 'Active' THEN 1 ELSE 0 END) AS inactive_keys,
+        -- Nobody knows of a use after IAM was asked, or in the hours before, which it may not know of yet.
         sum(CASE
-            -- Nobody knows of a use after IAM was asked, or in the four hours before, which it may not know of yet.
-            WHEN status = 'Active' AND last_used_known AND days_between(
-                greatest(created, last_rotated, last_used),
-                least(keys_asked - INTERVAL '4 hours', week_end)
-            ) > $threshold_days THEN 1 ELSE 0
+            WHEN status = 'Active'
+                AND known_until IS NOT NULL
+                AND days_between(greatest(renewed, last_used), least(known_until, week_end)) > $threshold_days
+                THEN 1 ELSE 0
         END) AS stale_keys,
         sum(CASE WHEN status = 'Active' AND is_root THEN 1 ELSE 0 END) AS root_keys,
-        bool_or(status <> 'Active' OR coalesce(last_used_known, false)) AS knows_key_uses
-    FROM iam_access_keys
+        (bool_or(known_until IS NOT NULL) OR bool_and(status <> 'Active'))
+            AND NOT bool_or(status = 'Active' AND coalesce(use_read_at < fresh_since, false)) AS knows_key_uses
+    FROM key_words
     JOIN kept
-        ON iam_access_keys.snapshot_id = kept.snapshot_id
-        AND iam_access_keys.account_id = kept.account_id
+        ON key_words.snapshot_id = kept.snapshot_id
+        AND key_words.account_id = kept.account_id
         AND kept.part = 'access_keys'
-    JOIN asked ON kept.snapshot_id = asked_id
     WHERE $role IS NULL
     GROUP BY week
 ),
 keyed AS (
-    SELECT DISTINCT week, iam_access_keys.account_id, user_name
-    FROM iam_access_keys
+    SELECT DISTINCT week, key_words.account_id, user_name
+    FROM key_words
     JOIN kept
-        ON iam_access_keys.snapshot_id = kept.snapshot_id
-        AND iam_access_keys.account_id = kept.account_id
+        ON key_words.snapshot_id = kept.snapshot_id
+        AND key_words.account_id = kept.account_id
         AND kept.part = 'access_keys'
     WHERE status = 'Active'
 ),
@@ -273,19 +257,17 @@ role_counts AS (
         week,
         count(*) AS roles,
         sum(CASE
-            WHEN last_used_known AND days_between(
-                greatest(created, last_used),
-                least(roles_asked - INTERVAL '4 hours', week_end)
-            ) > $role_threshold_days THEN 1 ELSE 0
+            WHEN known_until IS NOT NULL
+                AND days_between(greatest(created, last_used), least(known_until, week_end)) > $role_threshold_days
+                THEN 1 ELSE 0
         END) AS unused_roles,
-        bool_or(coalesce(last_used_known, false)) AS knows_role_uses
-    FROM iam_roles
+        bool_or(known_until IS NOT NULL) AND NOT bool_or(coalesce(use_read_at < fresh_since, false)) AS knows_role_uses
+    FROM role_words
     JOIN kept
-        ON iam_roles.snapshot_id = kept.snapshot_id
-        AND iam_roles.account_id = kept.account_id
+        ON role_words.snapshot_id = kept.snapshot_id
+        AND role_words.account_id = kept.account_id
         AND kept.part = 'roles'
-    JOIN asked ON kept.snapshot_id = asked_id
-    WHERE NOT service_linked AND NOT identity_center AND role_is(iam_roles.account_id, role_name, $role)
+    WHERE NOT service_linked AND NOT identity_center
     GROUP BY week
 ),
 trust_counts AS (
@@ -304,10 +286,10 @@ trust_counts AS (
 -- A credential report names no key: whether one of its slots is a key of before, or another, is not known.
 key_weeks AS (
     SELECT DISTINCT week, kept.account_id, access_key_id AS key
-    FROM iam_access_keys
+    FROM key_words
     JOIN kept
-        ON iam_access_keys.snapshot_id = kept.snapshot_id
-        AND iam_access_keys.account_id = kept.account_id
+        ON key_words.snapshot_id = kept.snapshot_id
+        AND key_words.account_id = kept.account_id
         AND kept.part = 'access_keys'
     WHERE access_key_id IS NOT NULL AND status = 'Active'
 ),

@@ -1,6 +1,6 @@
 -- title: Key footprint
 -- question: Where is an access key used, by what, and for what?
--- with: held, key_workloads
+-- with: keys, key_workloads
 -- params:
 --   as_of: timestamp = now; the answer's "now"; to counts from it
 --   days: integer = 90; only the last so many days before to
@@ -9,11 +9,16 @@
 --   account: text = null; only keys of this account
 --   role: text = null; only callers that took this role with the key: ARN, account/name, or name
 --   access_key: text = null; only this key
+--   threshold_days: integer = 45; for state: a key that has been idle for more days than this is stale
+--   grace_days: integer = 7; for state: a key that was never used and is younger than this is not yet called unused
+--   max_inventory_days: integer = 7; for state: an inventory older than this proves no idleness
 --   tz: text = UTC; zone in which nights and weekends are counted; --tz, where that is given
 -- columns:
 --   access_key_id: the key
 --   account_id: account of its user
 --   user_name: its user; <root_account> for root; null in sessions of GetFederationToken, whose records name no user
+--   state: whether the key is in use, as stale-keys says; null for one that the logs show deleted
+--   status: Active, Inactive or Expired, as stale-keys says
 --   via: key (signed with the key itself) or session (in a session that it opened by GetSessionToken or GetFederationToken)
 --   place: where the calls came from: what --networks or the settings call the network, else its autonomous system (with
 --     --asn-database), else AWS's own range (with its ip-ranges.json in --networks), else the /24 or /48; hosted CI (AWS Lambda,
@@ -42,7 +47,7 @@
 --   evidence_event_ids: event ids of the first and the last use
 -- subject: user_name
 -- key: access_key_id, account_id, user_name, via, place, agent, in_scope_of
--- screen: access_key_id, user_name, agent, place, addresses, via, services, last_used, calls
+-- screen: access_key_id, user_name, state, agent, place, addresses, via, services, last_used, calls
 -- pitfall: What a key does in sessions that it opened is signed with other keys: they count here. Data events that no trail records
 --   do not: an empty answer is no proof of silence. And a user agent says what its sender likes, and a database of addresses
 --   where a block is registered.
@@ -88,7 +93,9 @@ footprint AS (
 SELECT
     footprint.access_key_id,
     footprint.account_id,
-    CASE WHEN user_arn LIKE '%:root' THEN '<root_account>' ELSE arn_name(user_arn) END AS user_name,
+    CASE WHEN footprint.user_arn LIKE '%:root' THEN '<root_account>' ELSE arn_name(footprint.user_arn) END AS user_name,
+    standing AS state,
+    status,
     footprint.via,
     footprint.place,
     CASE WHEN caller IS NOT NULL THEN coalesce(arrow_cast(array_length(sources), 'Int64'), 0) END AS addresses,
@@ -120,6 +127,7 @@ LEFT JOIN roles_taken
     AND footprint.via = roles_taken.via
     AND coalesce(CASE WHEN roams THEN '*' ELSE footprint.place END, '') = roles_taken.place
     AND coalesce(footprint.agent, '') = roles_taken.agent
+LEFT JOIN (SELECT access_key_id AS judged_key, standing, status FROM keys) AS judged ON footprint.access_key_id = judged_key
 LEFT JOIN held ON footprint.account_id = held.account_id
 WHERE ($account IS NULL OR footprint.account_id = $account)
     AND ($role IS NULL OR coalesce(roles_taken.took_role, false))

@@ -49,7 +49,7 @@
 --   iam_last_used_service: service of that use
 --   ct_last_used: last record in the logs, those of sessions that it opened included
 --   days_idle: whole days from its last use, its making or its last activation, whichever is latest, to known_until; of one in use,
---     to as_of
+--     to as_of; null where IAM was not asked
 --   deactivated: when it was made inactive, where the logs tell; nothing else does
 --   next_step: what to do next
 --   next_command: the command for it; what changes something names the account whose credentials it needs
@@ -100,10 +100,16 @@ WITH RECURSIVE facts AS (
             ),
             coalesce(days_held, make_array(-1))
         )), 0) = 0 AS held_before_off,
+        -- Between the deactivation and the reading it was not on again where the report says that this was its last change;
+        -- elsewhere the logs have to. What the last minutes of a day brought is delivered on the next.
         coalesce(array_length(array_except(
-            range(arrow_cast(inventory_time, 'Int64') / 86400000000, arrow_cast($as_of, 'Int64') / 86400000000),
+            range(
+                arrow_cast(least(known_until, inventory_time, coalesce(rotated_read_at, deactivated)), 'Int64') / 86400000000,
+                arrow_cast($as_of, 'Int64') / 86400000000
+            ),
             coalesce(iam_days_held, make_array(-1))
-        )), 0) = 0 AS held_since_read
+        )), 0) = 0
+            AND coalesce(iam_held_now, false) AS held_since_read
     FROM keys
     LEFT JOIN callers ON keys.access_key_id = callers.access_key_id
     LEFT JOIN taken_lists ON keys.access_key_id = taken_lists.access_key_id

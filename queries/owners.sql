@@ -1,6 +1,6 @@
 -- title: Owners
 -- question: Whom do I ask about each key and role?
--- with: keys, directory
+-- with: keys, directory, user_tags
 -- params:
 --   as_of: timestamp = now; the answer's "now": inventory and logs as they were then; to counts from it
 --   days: integer = 90; the window before to over which coverage is counted
@@ -49,15 +49,7 @@
 -- screen: owner, state, kind, account_id, name, access_key_id, owner_source, asked
 -- pitfall: Who made a key is often who runs the tool that makes keys. It is a person to ask, not the owner.
 
-WITH user_tags AS (
-    SELECT iam_users.account_id, user_name, iam_users.user_arn, tags
-    FROM iam_users
-    JOIN inventory_then
-        ON iam_users.snapshot_id = inventory_then.snapshot_id
-        AND iam_users.account_id = inventory_then.account_id
-        AND inventory_then.part = 'users'
-),
-made AS (
+WITH made AS (
     SELECT
         target_type AS made_type,
         coalesce(arn_account(target_arn), recipient_account_id) AS made_account_id,

@@ -8,6 +8,7 @@
 --   to: timestamp = null; end of the window; as_of if not given. The last use counts until as_of
 --   account: text = null; only this account
 --   role: text = null; only keys that took this role: ARN, account/name, or name
+--   access_key: text = null; only this key
 --   threshold_days: integer = 45; a key that has been idle for more days than this is stale
 --   grace_days: integer = 7; a key that was never used and is younger than this is not yet called unused
 --   max_inventory_days: integer = 7; an inventory older than this proves no idleness
@@ -31,7 +32,7 @@
 --   iam_last_used_region: region of that use
 --   ct_last_used: last record in the logs that was signed with the key or in a session that the key opened
 --   days_idle: whole days from its last use, its making or its last activation, whichever is latest, to known_until; of one in use,
---     to as_of
+--     to as_of; null where IAM was not asked
 --   days_over: days above the threshold; null where the key is not stale
 --   user_has_console: whether the user has a password too; null where not known
 --   used_by: itself, sessions (GetSessionToken, GetFederationToken), or both, in the logs; null where the logs show no use
@@ -115,4 +116,5 @@ LEFT JOIN key_users ON keys.account_id = key_users.account_id AND keys.user_name
 LEFT JOIN key_roles ON access_key_id = role_key_id
 WHERE ($account IS NULL OR keys.account_id = $account)
     AND ($role IS NULL OR role_key_id IS NOT NULL)
+    AND ($access_key IS NULL OR access_key_id = $access_key)
 ORDER BY keys.account_id, keys.user_name, slot, access_key_id

@@ -33,7 +33,7 @@
 --   last_assumed: last time that it was taken, in the logs
 --   last_assumed_by: who took it then
 --   days_idle: whole days from the later of created and last_used to known_until; of one in use,
---     to as_of
+--     to as_of; null where IAM was not asked
 --   trust_summary: who may take it, as its trust policy says
 --   instance_profiles: instance profiles that hold it
 --   attachments: policies that are attached to it or written into it
@@ -92,7 +92,19 @@ attached AS (
 ),
 tagged AS (
     SELECT DISTINCT account_id, role_name
-    FROM (SELECT account_id, role_name, unnest(map_entries(tags)) AS tag FROM role_inventory) AS entries
+    FROM (
+        SELECT role_inventory.account_id, role_inventory.role_name, unnest(map_entries(told.tags)) AS tag
+        FROM role_inventory
+        -- list-roles tells of no tags: those of before hold.
+        JOIN (
+            SELECT account_id, role_name, role_id, last_value(tags ORDER BY roles_read_at) FILTER (WHERE cardinality(tags) > 0) AS tags
+            FROM role_words
+            GROUP BY account_id, role_name, role_id
+        ) AS told
+            ON role_inventory.account_id = told.account_id
+            AND role_inventory.role_name = told.role_name
+            AND role_inventory.role_id IS NOT DISTINCT FROM told.role_id
+    ) AS entries
     WHERE lower(trim(tag.key)) = 'rolecall:protected' AND lower(trim(tag.value)) IN ('true', 'yes', '1')
 ),
 standing_by AS (
@@ -102,7 +114,7 @@ standing_by AS (
         first_value(needed_by ORDER BY pattern) AS needed_by,
         first_value(removed_by ORDER BY pattern) AS removed_by
     FROM role_inventory
-    JOIN standby_roles ON glob_is(role_name, pattern)
+    JOIN standby_roles ON glob_is(lower(role_name), lower(pattern))
     GROUP BY account_id, role_name
 ),
 judged AS (

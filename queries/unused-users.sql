@@ -35,7 +35,7 @@
 --     and changes in the logs count until as_of
 --   ct_last_used: last record in the logs of this user, by whatever credential
 --   days_idle: whole days from its last use, or the making of its newest credential, whichever is later, to known_until; of one in use,
---     to as_of
+--     to as_of; null where IAM was not asked
 --   leaver: what the directory says: inactive, vanished (it once had the person), or absent; null where it says nothing against the user
 --   user_arn: ARN of the user
 --   inventory_time: when IAM was read of the account's users: of several files the oldest

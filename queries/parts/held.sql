@@ -1,6 +1,6 @@
 -- title: Which share of the window the logs of each account cover
 -- comment: held_days has one row per account, region and day before $to on which CloudTrail delivered a log file; held says that all of
---   them were read to the end and their rows are kept. held has one row per account with such a day.
+--   them were read to the end and their rows are kept, trails where they lay. held has one row per account with such a day.
 --   A day of an account is held when log files of it were delivered, all of them are held, and no region was missing that should have
 --   been there. Regions differ in habit: one delivers every day, another on working days, a third once a month. Which days a region
 --   delivered on, out of those from its first to its last, says how likely a pause is: one that would come about less than once in a
@@ -14,7 +14,7 @@
 --   at the window's end; null where there is none. held_from, last_day: first and last day held before $to, in the window or not.
 
 held_days AS (
-    SELECT account_id, aws_region, day, held, files
+    SELECT account_id, aws_region, day, held, files, trails
     FROM delivered_days
     WHERE arrow_cast(day, 'Timestamp(Microsecond, Some("UTC"))') < $to
 ),

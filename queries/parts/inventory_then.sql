@@ -29,17 +29,24 @@ inventory_parts AS (
         AND told.account_id = iam_parts.account_id
         AND told.part = iam_parts.part
 ),
--- When the parts of one snapshot were read.
+-- When the parts of one snapshot were read, and which of these times are only those of files.
 snapshot_reads AS (
     SELECT
         account_id,
         snapshot_id,
-        min(CASE part WHEN 'access_keys' THEN read_at END) AS keys_read_at,
+        min(CASE WHEN part IN ('access_keys', 'access_keys_of_some') THEN read_at END) AS keys_read_at,
+        bool_or(part = 'access_keys') AS lists_all_keys,
         min(CASE part WHEN 'access_key_last_used' THEN read_at END) AS key_use_read_at,
         min(CASE part WHEN 'credential_report' THEN read_at END) AS report_read_at,
         min(CASE part WHEN 'users' THEN read_at END) AS users_read_at,
         min(CASE part WHEN 'roles' THEN read_at END) AS roles_read_at,
-        min(CASE part WHEN 'role_last_used' THEN read_at END) AS role_use_read_at
+        min(CASE part WHEN 'role_last_used' THEN read_at END) AS role_use_read_at,
+        bool_or(part IN ('access_keys', 'access_keys_of_some') AND time_from = 'file') AS keys_from_file,
+        bool_or(part = 'access_key_last_used' AND time_from = 'file') AS key_use_from_file,
+        bool_or(part = 'credential_report' AND time_from = 'file') AS report_from_file,
+        bool_or(part = 'users' AND time_from = 'file') AS users_from_file,
+        bool_or(part = 'roles' AND time_from = 'file') AS roles_from_file,
+        bool_or(part = 'role_last_used' AND time_from = 'file') AS role_use_from_file
     FROM inventory_parts
     GROUP BY account_id, snapshot_id
 ),

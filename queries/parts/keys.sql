@@ -7,7 +7,7 @@
 --   in the logs, and whose keys no inventory tells, has a row without a key.
 --   standing: USED, STALE, NEVER_USED, NEVER_USED_YOUNG, INACTIVE or UNKNOWN; key_codes is what it rests on. For a report with
 --   threshold_days, grace_days and max_inventory_days.
--- with: held, logged_accounts, inventory_then, data_events, key_children
+-- with: held, logged_accounts, key_words, data_events, key_children
 
 key_uses AS (
     SELECT
@@ -46,6 +46,26 @@ key_uses AS (
         ON access_key_id = child_key_id AND first_time >= issued_time AND first_time <= expires
     WHERE parent_key_id IS NOT NULL OR access_key_id LIKE 'AKIA%'
     GROUP BY 1
+),
+-- Sessions of a user that no key is known to have opened, nor a sign-in: any of the user's keys may have.
+user_sessions AS (
+    SELECT account_id AS session_account_id, user_name AS session_user_name, max(last_time) AS last_session
+    FROM (
+        SELECT account_id, user_name, access_key_id, session_created, first_time, least(last_time, $as_of) AS last_time
+        FROM activity
+        WHERE credential_kind = 'temporary' AND principal_type = 'IAMUser' AND first_time < $as_of
+    ) AS signed
+    LEFT ANTI JOIN key_children ON access_key_id = child_key_id AND first_time >= issued_time AND first_time <= expires
+    LEFT ANTI JOIN (
+        SELECT caller_account_id, caller_user_name, event_time
+        FROM credential_events
+        WHERE event_name = 'ConsoleLogin' AND outcome = 'success'
+    ) AS sign_ins_seen
+        ON account_id = caller_account_id
+        AND user_name = caller_user_name
+        AND session_created >= event_time - INTERVAL '5 seconds'
+        AND session_created <= event_time + INTERVAL '5 seconds'
+    GROUP BY 1, 2
 ),
 key_activations AS (
     SELECT target_id AS activated_key_id, max(event_time) AS last_activated
@@ -116,60 +136,79 @@ key_logs AS (
     FROM key_uses
     FULL JOIN key_changes ON key_uses.access_key_id = key_changes.access_key_id
 ),
--- What each snapshot says of a key, and as of when: its status by the list of keys, its last use by the answer about the key
--- or by the credential report.
-key_words AS (
-    SELECT
-        iam_access_keys.*,
-        CASE
-            WHEN iam_access_keys.access_key_id IS NULL THEN coalesce(report_read_at, iam_access_keys.snapshot_time)
-            ELSE coalesce(keys_read_at, report_read_at, iam_access_keys.snapshot_time)
-        END AS status_read_at,
-        CASE
-            WHEN NOT last_used_known THEN NULL
-            WHEN matched_by = 'access_key_id' THEN coalesce(key_use_read_at, iam_access_keys.snapshot_time)
-            WHEN matched_by IS NULL THEN coalesce(least(key_use_read_at, report_read_at), iam_access_keys.snapshot_time)
-            ELSE coalesce(report_read_at, iam_access_keys.snapshot_time)
-        END AS use_read_at
-    FROM iam_access_keys
-    JOIN snapshot_reads
-        ON iam_access_keys.snapshot_id = snapshot_reads.snapshot_id
-        AND iam_access_keys.account_id = snapshot_reads.account_id
-),
 -- What all snapshots say of a key together. What one saw active was not inactive since a record before it; and what one saw
--- inactive was so before a record after it.
+-- inactive was so before a record after it. What one saw inactive, and a later one active, was switched on between the two.
 key_history AS (
     SELECT
         seen.account_id,
         seen.access_key_id,
         max(use_read_at) AS use_read_at,
+        last_value(from_file ORDER BY use_read_at NULLS FIRST) AS use_from_file,
         max(last_used) AS last_used,
         last_value(last_used_service ORDER BY last_used NULLS FIRST, use_read_at NULLS FIRST) AS last_used_service,
         last_value(last_used_region ORDER BY last_used NULLS FIRST, use_read_at NULLS FIRST) AS last_used_region,
         max(CASE WHEN seen.status = 'Active' THEN status_read_at END) AS seen_active,
-        max(CASE WHEN seen.status <> 'Active' AND status_read_at < inactive_since THEN status_read_at END) AS seen_inactive
-    FROM key_words AS seen
+        max(CASE WHEN seen.status <> 'Active' AND status_read_at < inactive_since THEN status_read_at END) AS seen_inactive,
+        max(renewed) AS told_renewed,
+        max(seen_off) AS seen_off,
+        min(CASE WHEN seen.status = 'Active' AND status_read_at > seen_off THEN status_read_at END) AS on_again_by
+    FROM (
+        SELECT
+            *,
+            max(CASE WHEN status <> 'Active' THEN status_read_at END) OVER (PARTITION BY account_id, access_key_id) AS seen_off
+        FROM key_words
+        WHERE access_key_id IS NOT NULL
+    ) AS seen
     LEFT JOIN key_changes ON seen.access_key_id = key_changes.access_key_id
-    WHERE seen.access_key_id IS NOT NULL
     GROUP BY seen.account_id, seen.access_key_id
+),
+-- Which snapshot tells of a user's keys: the newest of all the account's keys, or a later one that lists this user's.
+key_listings AS (
+    SELECT account_id, snapshot_id, listed_user, time_from
+    FROM (
+        SELECT
+            *,
+            row_number() OVER (PARTITION BY account_id, listed_user ORDER BY read_at DESC, snapshot_id DESC) AS place
+        FROM (
+            SELECT DISTINCT
+                partly.account_id, partly.snapshot_id, key_words.user_name AS listed_user, partly.read_at, partly.time_from
+            FROM inventory_parts AS partly
+            JOIN key_words ON partly.snapshot_id = key_words.snapshot_id AND partly.account_id = key_words.account_id
+            LEFT JOIN inventory_then AS whole ON partly.account_id = whole.account_id AND whole.part = 'access_keys'
+            WHERE partly.part = 'access_keys_of_some' AND coalesce(partly.read_at > whole.read_at, true)
+        ) AS of_some
+    ) AS ranked
+    WHERE place = 1
+    UNION ALL
+    SELECT account_id, snapshot_id, arrow_cast(NULL, 'Utf8'), time_from
+    FROM inventory_then
+    WHERE part = 'access_keys'
 ),
 key_inventory AS (
     SELECT
-        key_words.* EXCEPT (use_read_at, last_used, last_used_service, last_used_region),
+        key_words.* EXCEPT (use_read_at, known_until, renewed, from_file, last_used, last_used_service, last_used_region),
         coalesce(key_history.use_read_at, key_words.use_read_at) AS use_read_at,
         coalesce(key_history.last_used, key_words.last_used) AS last_used,
         coalesce(key_history.last_used_service, key_words.last_used_service) AS last_used_service,
         coalesce(key_history.last_used_region, key_words.last_used_region) AS last_used_region,
         seen_active,
         seen_inactive,
-        inventory_then.time_from
+        coalesce(key_history.told_renewed, key_words.renewed) AS told_renewed,
+        seen_off,
+        on_again_by,
+        CASE WHEN from_file OR use_from_file THEN 'file' ELSE listing.time_from END AS time_from
     FROM key_words
-    JOIN inventory_then
-        ON key_words.snapshot_id = inventory_then.snapshot_id
-        AND key_words.account_id = inventory_then.account_id
-        AND inventory_then.part = 'access_keys'
+    JOIN key_listings AS listing
+        ON key_words.snapshot_id = listing.snapshot_id
+        AND key_words.account_id = listing.account_id
+        AND coalesce(listing.listed_user, key_words.user_name) = key_words.user_name
+    LEFT JOIN key_listings AS later
+        ON listing.listed_user IS NULL
+        AND key_words.account_id = later.account_id
+        AND key_words.user_name = later.listed_user
     LEFT JOIN key_history
         ON key_words.account_id = key_history.account_id AND key_words.access_key_id = key_history.access_key_id
+    WHERE later.listed_user IS NULL
 ),
 key_told AS (
     SELECT
@@ -183,13 +222,14 @@ key_told AS (
         kept.snapshot_id IS NOT NULL AS in_inventory,
         kept.status_read_at,
         kept.time_from AS inventory_time_from,
-        -- What the logs saw later than IAM was read.
+        -- What the logs saw later than IAM was read; IAM takes a moment to have a change everywhere.
         CASE
-            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.status_read_at THEN coalesce(logged.status, kept.status)
+            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.status_read_at - INTERVAL '1 minute'
+                THEN coalesce(logged.status, kept.status)
             ELSE kept.status
         END AS told_status,
         CASE
-            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.status_read_at THEN logged.status_changed
+            WHEN kept.snapshot_id IS NULL OR logged.status_changed > kept.status_read_at - INTERVAL '1 minute' THEN logged.status_changed
             ELSE kept.status_read_at
         END AS status_as_of,
         logged.status_changed,
@@ -199,16 +239,24 @@ key_told AS (
             WHEN logged.status = 'Inactive'
                 AND coalesce(logged.inactive_since > seen_active, true)
                 AND (seen_inactive IS NULL OR coalesce(seen_inactive < logged.last_activated, false))
+                -- The report knows of a later change, which the logs do not have.
+                AND NOT coalesce(kept.last_rotated > logged.inactive_since + INTERVAL '1 minute', false)
                 THEN logged.inactive_since
         END AS told_deactivated,
         coalesce(kept.created, logged.created, kept.last_rotated) AS created,
         logged.created_by,
-        logged.last_activated,
+        -- Of one that came back where no log tells, only the word that saw it so says when at the latest.
+        greatest(
+            logged.last_activated,
+            kept.told_renewed,
+            CASE WHEN NOT coalesce(greatest(logged.last_activated, kept.told_renewed) > seen_off, false) THEN on_again_by END
+        ) AS renewed,
         kept.last_used AS iam_last_used,
         kept.last_used_service AS iam_last_used_service,
         kept.last_used_region AS iam_last_used_region,
         kept.use_read_at IS NOT NULL AS iam_last_used_known,
         kept.use_read_at,
+        CASE WHEN logged.inactive_since IS NOT NULL THEN kept.rotated_read_at END AS rotated_read_at,
         kept.matched_by,
         logged.first_used AS ct_first_used,
         logged.last_used_itself,
@@ -235,13 +283,23 @@ key_facts AS (
         FROM key_told
     ) AS told
 ),
+-- What was a user's before may be another name's since: keys without an id go by the name alone.
+user_renames AS (
+    SELECT recipient_account_id AS renamed_account_id, target_name AS renamed_user, max(event_time) AS renamed
+    FROM iam_changes
+    WHERE event_name = 'UpdateUser' AND outcome = 'success' AND event_time < $as_of
+    GROUP BY 1, 2
+),
 key_neighbours AS (
     SELECT
-        *,
+        key_facts.*,
+        renamed,
         bool_or(in_inventory AND access_key_id IS NULL) OVER (PARTITION BY account_id, user_name) AS user_lacks_key_ids,
         max(CASE WHEN NOT in_inventory AND status IS DISTINCT FROM 'Deleted' THEN ct_last_used END)
             OVER (PARTITION BY account_id, user_name) AS unmatched_last_used,
         max(CASE WHEN NOT in_inventory THEN status_changed END) OVER (PARTITION BY account_id, user_name) AS unmatched_changed,
+        max(CASE WHEN NOT in_inventory AND status = 'Active' THEN status_changed END) OVER (PARTITION BY account_id, user_name)
+            AS unmatched_activated,
         max(CASE WHEN in_inventory THEN iam_last_used END) OVER (PARTITION BY account_id, user_name) AS user_iam_last_used,
         last_value(CASE WHEN NOT in_inventory THEN last_event_id END) OVER (
             PARTITION BY account_id, user_name
@@ -249,10 +307,17 @@ key_neighbours AS (
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) AS unmatched_event_id
     FROM key_facts
+    LEFT JOIN user_renames ON account_id = renamed_account_id AND user_name = renamed_user
 ),
 key_rows AS (
     SELECT
-        * EXCEPT (ct_last_used, status_changed, unmatched_last_used, unmatched_changed, user_iam_last_used, unmatched_event_id, user_lacks_key_ids, in_inventory),
+        * EXCEPT (
+            status, ct_last_used, status_changed, renamed, unmatched_last_used, unmatched_changed, unmatched_activated, user_iam_last_used,
+            unmatched_event_id, user_lacks_key_ids, in_inventory
+        ),
+        -- It may be the one that was switched on since.
+        CASE WHEN NOT (in_inventory AND access_key_id IS NULL AND coalesce(unmatched_activated > status_read_at, false)) THEN status END
+            AS status,
         true AS has_key,
         in_inventory,
         NOT in_inventory AND user_lacks_key_ids AS may_be_a_slot,
@@ -260,7 +325,7 @@ key_rows AS (
         CASE WHEN counts_for_user THEN greatest(ct_last_used, unmatched_last_used) ELSE ct_last_used END AS ct_last_used,
         CASE WHEN counts_for_user THEN unmatched_event_id END AS unmatched_event_id,
         -- A change of a key of unknown id may be of this one.
-        CASE WHEN in_inventory AND access_key_id IS NULL THEN greatest(status_changed, unmatched_changed) ELSE status_changed END
+        CASE WHEN in_inventory AND access_key_id IS NULL THEN greatest(status_changed, unmatched_changed, renamed) ELSE status_changed END
             AS status_changed
     FROM (
         SELECT
@@ -303,15 +368,16 @@ key_evidence AS (
         coalesce(status_read_at, keys_read_at) AS inventory_time,
         use_read_at - INTERVAL '4 hours' AS known_until,
         greatest(iam_last_used, ct_last_used) AS last_used,
-        greatest(created, last_activated, iam_last_used, ct_last_used) AS idle_since,
+        greatest(created, renewed, iam_last_used, ct_last_used) AS idle_since,
         coalesce(held.coverage, 0.0) AS coverage,
         held.verified,
         held.silent_regions,
         held.held_from,
+        last_session,
         -- What the inventory leaves open about the key.
         CASE
             WHEN inventory_later.account_id IS NOT NULL THEN 'INVENTORY_LATER_THAN_AS_OF'
-            WHEN keys_read_at IS NULL THEN 'NO_INVENTORY'
+            WHEN keys_read_at IS NULL AND NOT in_inventory THEN 'NO_INVENTORY'
             WHEN may_be_a_slot THEN 'KEY_ID_UNKNOWN'
             WHEN has_key AND NOT in_inventory THEN 'NOT_IN_INVENTORY'
             WHEN key_rows.access_key_id IS NULL THEN 'KEY_ID_UNKNOWN'
@@ -323,6 +389,7 @@ key_evidence AS (
     FROM key_and_unlisted_rows AS key_rows
     LEFT JOIN key_snapshots ON key_rows.account_id = key_snapshots.account_id
     LEFT JOIN held ON key_rows.account_id = held.account_id
+    LEFT JOIN user_sessions ON key_rows.account_id = session_account_id AND key_rows.user_name = session_user_name
     LEFT JOIN inventory_later ON key_rows.account_id = inventory_later.account_id
     LEFT JOIN (SELECT service, min(data_event_type) AS data_event_type FROM data_services GROUP BY service) AS data_services
         ON key_rows.iam_last_used_service = data_services.service
@@ -340,7 +407,7 @@ key_ages AS (
         *,
         coalesce(status IN ('Inactive', 'Expired'), false) AS is_off,
         -- Activated again, it may be waiting for a job that comes seldom.
-        coalesce(last_activated > created + INTERVAL '1 minute', false) AS was_off,
+        coalesce(renewed > created + INTERVAL '1 minute', false) AS was_off,
         days_between(created, $as_of) AS age_days,
         days_between(idle_since, known_until) AS days_idle_known,
         days_between(idle_since, $as_of) AS days_idle_now,
@@ -377,15 +444,19 @@ key_gaps AS (
         ) AS inventory_is_old,
         last_used IS NULL AND coalesce(age_days < $grace_days, false) AS is_young,
         coalesce(status_changed > known_until, false) AS changed_since_asked,
+        coalesce(last_session > known_until, false) AS session_since_asked,
         -- IAM was asked too soon after the last use, or after the key was made, for its silence to say anything.
-        coalesce(days_idle_known <= CASE WHEN last_used IS NULL AND NOT was_off THEN $grace_days - 1 ELSE $threshold_days END, true)
-            AS asked_too_early
+        coalesce(
+            idle_since > known_until
+                OR days_idle_known <= CASE WHEN last_used IS NULL AND NOT was_off THEN $grace_days - 1 ELSE $threshold_days END,
+            true
+        ) AS asked_too_early
     FROM key_ages
 ),
 keys AS (
     SELECT
         *,
-        CASE WHEN standing = 'USED' THEN days_idle_now ELSE coalesce(days_idle_known, days_idle_now) END AS days_idle,
+        CASE WHEN standing = 'USED' THEN days_idle_now ELSE days_idle_known END AS days_idle,
         codes(
             CASE standing
                 WHEN 'USED' THEN 'IN_USE'
@@ -403,6 +474,7 @@ keys AS (
             'CHANGED_SINCE_INVENTORY', standing = 'UNKNOWN' AND changed_since_asked AND in_inventory,
             'ASKED_TOO_EARLY', standing = 'UNKNOWN' AND in_inventory AND iam_last_used_known AND NOT inventory_is_old
                 AND NOT changed_since_asked AND asked_too_early,
+            'SESSION_OF_UNKNOWN_KEY', standing = 'UNKNOWN' AND session_since_asked,
             'USED_BY_UNKNOWN_KEY', used_by_unknown_key,
             CASE
                 WHEN data_events_recorded THEN NULL
@@ -428,7 +500,7 @@ keys AS (
                 WHEN in_use THEN 'USED'
                 WHEN NOT in_inventory OR inventory_is_old OR NOT iam_last_used_known THEN 'UNKNOWN'
                 WHEN is_young THEN 'NEVER_USED_YOUNG'
-                WHEN changed_since_asked OR asked_too_early OR is_off THEN 'UNKNOWN'
+                WHEN changed_since_asked OR session_since_asked OR asked_too_early OR is_off THEN 'UNKNOWN'
                 WHEN last_used IS NOT NULL THEN 'STALE'
                 ELSE 'NEVER_USED'
             END AS standing

@@ -5,23 +5,15 @@
 --   under any handle of the user. leaver_sure: the handle is a person's own address or user name, not one that is merely like
 --   it, and not absent. leaver_handle: the handle. leaver_by: user_name, tag (email, user, person, …) or likeness (named like
 --   one person alone). Asks for $max_inventory_days.
--- with: directory, inventory_then
+-- with: directory, user_tags
 
-leaver_users AS (
-    SELECT iam_users.account_id, user_name, tags
-    FROM iam_users
-    JOIN inventory_then
-        ON iam_users.snapshot_id = inventory_then.snapshot_id
-        AND iam_users.account_id = inventory_then.account_id
-        AND inventory_then.part = 'users'
-    WHERE NOT coalesce(is_root, false)
-),
 leaver_handles AS (
     SELECT account_id, user_name, 'user_name' AS leaver_by, lower(btrim(user_name)) AS leaver_handle
-    FROM leaver_users
+    FROM user_tags
+    WHERE NOT is_root
     UNION ALL
     SELECT account_id, user_name, 'tag', lower(btrim(tag.value))
-    FROM (SELECT account_id, user_name, unnest(map_entries(tags)) AS tag FROM leaver_users) AS tagged
+    FROM (SELECT account_id, user_name, unnest(map_entries(tags)) AS tag FROM user_tags WHERE NOT is_root) AS tagged
     WHERE lower(btrim(tag.key)) IN ('email', 'e-mail', 'mail', 'user', 'username', 'user-name', 'person')
 ),
 leaver_signs AS (

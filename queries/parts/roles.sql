@@ -5,32 +5,27 @@
 --   predecessor says nothing of it. One that the logs show deleted, and not made again, is left out.
 --   standing: USED, UNUSED, NEVER_USED_YOUNG, NEVER_USED_OLD or INSUFFICIENT_COVERAGE; role_codes is what it rests on. For a
 --   report with role, threshold_days, grace_days and max_inventory_days.
--- with: held, logged_accounts, inventory_then
+-- with: held, logged_accounts, role_words
 
-role_words AS (
-    SELECT
-        iam_roles.*,
-        coalesce(roles_read_at, iam_roles.snapshot_time) AS roles_read_at,
-        CASE WHEN last_used_known THEN coalesce(role_use_read_at, iam_roles.snapshot_time) END AS use_read_at
-    FROM iam_roles
-    JOIN snapshot_reads
-        ON iam_roles.snapshot_id = snapshot_reads.snapshot_id
-        AND iam_roles.account_id = snapshot_reads.account_id
-    WHERE role_is(iam_roles.account_id, role_name, $role)
-),
 role_history AS (
-    SELECT account_id, role_name, role_id, max(last_used) AS last_used, max(use_read_at) AS use_read_at
+    SELECT
+        account_id,
+        role_name,
+        role_id,
+        max(last_used) AS last_used,
+        max(use_read_at) AS use_read_at,
+        last_value(from_file ORDER BY use_read_at NULLS FIRST) AS use_from_file
     FROM role_words
     GROUP BY account_id, role_name, role_id
 ),
 role_inventory AS (
     SELECT
-        role_words.* EXCEPT (last_used, use_read_at),
+        role_words.* EXCEPT (last_used, use_read_at, known_until, from_file),
         -- A last use before the role was made is its predecessor's.
         CASE WHEN role_history.last_used >= coalesce(role_words.created, role_history.last_used) THEN role_history.last_used END
             AS last_used,
         role_history.use_read_at,
-        inventory_then.time_from
+        CASE WHEN from_file OR use_from_file THEN 'file' ELSE inventory_then.time_from END AS time_from
     FROM role_words
     JOIN inventory_then
         ON role_words.snapshot_id = inventory_then.snapshot_id
@@ -43,8 +38,8 @@ role_inventory AS (
 ),
 role_uses AS (
     SELECT
-        coalesce(arn_account(role_arn), arn_account(session_arn)) AS account_id,
-        coalesce(arn_name(role_arn), arn_name(session_arn)) AS role_name,
+        coalesce(arn_account(role_arn), arn_account(session_arn), masked_account_id) AS account_id,
+        coalesce(arn_name(role_arn), arn_name(session_arn), known_role_name) AS role_name,
         role_id,
         max(role_arn) AS role_arn,
         max(last_used) AS last_used,
@@ -54,15 +49,24 @@ role_uses AS (
             role_arn,
             split_part(role_id, ':', 1) AS role_id,
             CASE WHEN role_arn IS NULL THEN principal_arn END AS session_arn,
+            CASE WHEN principal_arn IS NULL THEN account_id END AS masked_account_id,
             max(least(last_time, $as_of)) AS last_used,
             last_value(sample_event_id ORDER BY last_time, sample_event_id) AS event_id
         FROM activity
         WHERE first_time < $as_of
-            AND (principal_type = 'AssumedRole' OR principal_arn LIKE '%:assumed-role/%')
+            AND (principal_type = 'AssumedRole' OR principal_arn LIKE '%:assumed-role/%'
+                -- The other account's copy of a call names the caller by id alone.
+                OR (principal_type = 'AWSAccount' AND role_id LIKE 'AROA%'))
             -- What the console writes of signing in and of switching carries neither key nor session: nobody signed it.
             AND (event_source <> 'signin.amazonaws.com' OR credential_kind <> 'none' OR session_created IS NOT NULL)
-        GROUP BY 1, 2, 3
+        GROUP BY 1, 2, 3, 4
     ) AS sessions_of_role
+    LEFT JOIN (
+        SELECT account_id AS known_account_id, role_id AS known_role_id, max(role_name) AS known_role_name
+        FROM role_words
+        GROUP BY 1, 2
+    ) AS known ON role_id = known_role_id AND masked_account_id = known_account_id
+    WHERE masked_account_id IS NULL OR role_arn IS NOT NULL OR known_role_name IS NOT NULL
     GROUP BY 1, 2, 3
 ),
 role_taken AS (
@@ -186,7 +190,7 @@ role_rows AS (
         same_name AS (PARTITION BY account_id, role_name),
         by_use AS (
             PARTITION BY account_id, role_name
-            ORDER BY own DESC, CASE WHEN own THEN logged_use END DESC NULLS LAST, logged_id, logged_arn
+            ORDER BY own DESC, CASE WHEN own THEN logged_use END DESC NULLS LAST, created DESC NULLS LAST, logged_id, logged_arn
         ),
         by_taking AS (
             PARTITION BY account_id, role_name
@@ -274,13 +278,17 @@ role_gaps AS (
         ) AS inventory_is_old,
         last_used IS NULL AND coalesce(age_days < $grace_days, false) AS is_young,
         -- IAM was asked too soon after the last use, or after the role was made, for its silence to say anything.
-        coalesce(days_idle_known <= CASE WHEN last_used IS NULL THEN $grace_days - 1 ELSE $threshold_days END, true) AS asked_too_early
+        coalesce(
+            greatest(created, last_used) > known_until
+                OR days_idle_known <= CASE WHEN last_used IS NULL THEN $grace_days - 1 ELSE $threshold_days END,
+            true
+        ) AS asked_too_early
     FROM role_ages
 ),
 roles_known AS (
     SELECT
         *,
-        CASE WHEN standing = 'USED' THEN days_idle_now ELSE coalesce(days_idle_known, days_idle_now) END AS days_idle,
+        CASE WHEN standing = 'USED' THEN days_idle_now ELSE days_idle_known END AS days_idle,
         codes(
             CASE standing
                 WHEN 'USED' THEN 'IN_USE'

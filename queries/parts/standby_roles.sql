@@ -28,6 +28,7 @@ standby_roles AS (
         ('awslabs-landing-zone-*', 'the landing zone works with it', 'take the account out of the landing zone'),
         ('AWSAccelerator*', 'the Landing Zone Accelerator works with it', 'take the account out of the accelerator'),
         ('*break-glass*', 'somebody enters with it when all else fails', 'ask who keeps it'),
+        ('*break_glass*', 'somebody enters with it when all else fails', 'ask who keeps it'),
         ('*breakglass*', 'somebody enters with it when all else fails', 'ask who keeps it')
     ) AS known
     UNION ALL

@@ -11,7 +11,11 @@ user_words AS (
     SELECT
         iam_users.*,
         CASE WHEN console_password IS NULL THEN coalesce(users_read_at, iam_users.snapshot_time)
-            ELSE coalesce(report_read_at, users_read_at, iam_users.snapshot_time) END AS password_read_at
+            ELSE coalesce(report_read_at, users_read_at, iam_users.snapshot_time) END AS password_read_at,
+        coalesce(
+            CASE WHEN console_password IS NULL OR report_read_at IS NULL THEN users_from_file ELSE report_from_file OR users_from_file END,
+            false
+        ) AS from_file
     FROM iam_users
     JOIN snapshot_reads
         ON iam_users.snapshot_id = snapshot_reads.snapshot_id
@@ -28,16 +32,22 @@ user_history AS (
         last_value(mfa_active ORDER BY password_read_at) FILTER (WHERE mfa_active IS NOT NULL) AS mfa_active,
         max(password_last_changed) AS password_last_changed,
         max(last_used) AS told_use,
-        max(password_read_at) FILTER (WHERE console_password IS NOT NULL OR is_root) AS password_read_at
+        last_value(unshown_credentials ORDER BY password_read_at) FILTER (WHERE unshown_credentials IS NOT NULL) AS unshown_credentials,
+        last_value(from_file ORDER BY password_read_at) AS password_from_file,
+        max(password_read_at) FILTER (WHERE console_password IS NOT NULL OR password_last_used IS NOT NULL OR is_root)
+            AS password_read_at
     FROM user_words
     GROUP BY account_id, user_name, created
 ),
 user_inventory AS (
     SELECT
-        user_words.* EXCEPT (last_used, password_last_used, console_password, mfa_active, password_last_changed, password_read_at),
+        user_words.* EXCEPT (
+            last_used, password_last_used, console_password, mfa_active, password_last_changed, password_read_at, from_file,
+            unshown_credentials
+        ),
         user_history.* EXCEPT (account_id, user_name, created),
         inventory_then.read_at AS users_read,
-        inventory_then.time_from
+        CASE WHEN from_file OR password_from_file THEN 'file' ELSE inventory_then.time_from END AS time_from
     FROM user_words
     JOIN inventory_then
         ON user_words.snapshot_id = inventory_then.snapshot_id
@@ -56,20 +66,28 @@ root_sessions AS (
 ),
 user_uses AS (
     SELECT
-        account_id,
-        CASE WHEN principal_type = 'Root' THEN '<root_account>' ELSE user_name END AS user_name,
+        activity.account_id,
+        CASE WHEN principal_type = 'Root' THEN '<root_account>' ELSE coalesce(known.user_name, activity.user_name) END AS user_name,
         max(principal_arn) AS user_arn,
         max(least(last_time, $as_of)) AS ct_last_used,
         last_value(sample_event_id ORDER BY last_time, sample_event_id) AS use_event_id
     FROM activity
     LEFT ANTI JOIN root_sessions ON principal_type = 'Root' AND access_key_id = root_session_key
-    WHERE principal_type IN ('IAMUser', 'Root')
+    -- A renamed user keeps its id; and the other account's copy of a call has the id alone.
+    LEFT JOIN (
+        SELECT account_id, user_id, last_value(user_name ORDER BY snapshot_time, user_name) AS user_name
+        FROM iam_users
+        WHERE user_id IS NOT NULL AND snapshot_time <= $as_of
+        GROUP BY account_id, user_id
+    ) AS known
+        ON activity.account_id = known.account_id AND principal_id = known.user_id
+    WHERE (principal_type IN ('IAMUser', 'Root') OR (principal_type = 'AWSAccount' AND known.user_id IS NOT NULL))
         AND first_time < $as_of
         -- What a service does in root's name, nobody signed in for.
-        AND (principal_type = 'IAMUser' OR invoked_by IS NULL)
+        AND (principal_type <> 'Root' OR invoked_by IS NULL)
         -- What the sign-in pages write (a second factor asked for, a password forgotten) is no use; sign-ins are counted below.
         AND (event_source <> 'signin.amazonaws.com' OR (error_code IS NULL AND credential_kind <> 'none'))
-        AND (principal_type = 'Root' OR user_name IS NOT NULL)
+        AND (principal_type = 'Root' OR coalesce(known.user_name, activity.user_name) IS NOT NULL)
     GROUP BY 1, 2
 ),
 sign_ins AS (
@@ -91,9 +109,12 @@ user_keys AS (
         user_name,
         sum(CASE WHEN in_inventory AND status = 'Active' THEN 1 ELSE 0 END) AS active_keys,
         sum(CASE WHEN in_inventory AND status <> 'Active' THEN 1 ELSE 0 END) AS inactive_keys,
+        bool_or(in_inventory AND status IS NULL) AS has_key_of_unknown_status,
         max(last_used) AS key_last_used,
-        max(CASE WHEN status IS DISTINCT FROM 'Inactive' THEN greatest(created, last_activated) END) AS newest_key,
+        max(CASE WHEN status IS DISTINCT FROM 'Inactive' THEN greatest(created, renewed) END) AS newest_key,
         bool_and(NOT in_inventory OR iam_last_used_known) AS keys_known,
+        bool_or(in_inventory) AS keys_listed,
+        bool_or(in_inventory AND inventory_time_from = 'file') AS keys_from_file,
         min(CASE WHEN in_inventory THEN known_until END) AS keys_until,
         array_sort(array_agg(concat(coalesce(access_key_id, concat('slot ', slot)), ' ', coalesce(status, 'status unknown'))))
             AS keys
@@ -128,7 +149,8 @@ others_read AS (
         bool_or(part = 'service_specific_credentials') AS for_services_read,
         bool_or(part = 'ssh_public_keys') AS ssh_keys_read,
         bool_or(part = 'signing_certificates') AS certificates_read,
-        min(known_until) AS others_until
+        min(known_until) AS others_until,
+        bool_or(time_from = 'file') AS others_from_file
     FROM inventory_then
     WHERE part IN ('service_specific_credentials', 'ssh_public_keys', 'signing_certificates')
         AND known_until
@@ -175,6 +197,8 @@ named AS (
         kept.mfa_active,
         kept.signing_certificates,
         kept.service_specific_credentials,
+        -- Keys or certificates that the report counts and does not show.
+        coalesce(kept.unshown_credentials > 0, false) AS has_unshown,
         kept.users_read,
         kept.time_from AS inventory_time_from,
         used.ct_last_used,
@@ -184,19 +208,25 @@ named AS (
 ),
 user_evidence AS (
     SELECT
-        named.* EXCEPT (password_last_used, signing_certificates, told_use),
+        named.* EXCEPT (password_last_used, signing_certificates, told_use, inventory_time_from, has_unshown),
+        CASE WHEN keys_from_file OR others_from_file THEN 'file' ELSE named.inventory_time_from END AS inventory_time_from,
         greatest(named.password_last_used, last_sign_in) AS password_last_used,
         sign_in_event_id,
         coalesce(active_keys, 0) AS active_keys,
         coalesce(inactive_keys, 0) AS inactive_keys,
         user_keys.keys,
         key_last_used,
-        coalesce(keys_known, key_snapshots.keys_known_until IS NOT NULL) AS keys_known,
+        -- A user without keys has none only where all the account's keys were listed.
+        coalesce(keys_known, true)
+            AND NOT coalesce(has_key_of_unknown_status, false)
+            AND (key_snapshots.keys_known_until IS NOT NULL OR coalesce(keys_listed, false)) AS keys_known,
         greatest(named.password_last_used, last_sign_in, key_last_used, ct_last_used, remembered_use, told_use) AS last_used,
         greatest(named.password_last_used, remembered_use, told_use) AS iam_last_used,
         greatest(named.created, named.password_last_changed, newest_key, newest_other) AS newest_credential,
         other_credentials,
-        coalesce(has_others, false) OR coalesce(array_length(named.service_specific_credentials) > 0, false) AS has_others,
+        has_unshown
+            OR coalesce(has_others, false)
+            OR coalesce(array_length(named.service_specific_credentials) > 0, false) AS has_others,
         coalesce(other_made > coalesce(other_gone, arrow_cast(0, 'Timestamp(Microsecond, Some("UTC"))')), false) AS others_in_logs,
         nullif(concat_ws(
             ', ',
@@ -274,7 +304,8 @@ user_gaps AS (
         has_others OR (others_in_logs AND others_unread) AS others_there,
         -- IAM was asked too soon after the last use, or after the newest credential was made, for its silence to say anything.
         coalesce(
-            days_idle_known <= CASE WHEN last_used IS NULL AND NOT had_others_before THEN $grace_days - 1 ELSE $threshold_days END,
+            greatest(newest_credential, last_used) > known_until
+                OR days_idle_known <= CASE WHEN last_used IS NULL AND NOT had_others_before THEN $grace_days - 1 ELSE $threshold_days END,
             true
         ) AS asked_too_early
     FROM user_ages
@@ -282,7 +313,7 @@ user_gaps AS (
 users AS (
     SELECT
         *,
-        CASE WHEN standing = 'USED' THEN days_idle_now ELSE coalesce(days_idle_known, days_idle_now) END AS days_idle,
+        CASE WHEN standing = 'USED' THEN days_idle_now ELSE days_idle_known END AS days_idle,
         codes(
             CASE standing
                 WHEN 'ROOT_KEYS' THEN 'ROOT_KEY'

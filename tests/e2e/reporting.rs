@@ -217,6 +217,7 @@ fn regression_what_cannot_be_meant_is_refused() {
         ("edges", "--days", "-1", "negative"),
         ("edges", "--from", "2027-01-01", "after the end"),
         ("edges", "--as-of", "20260-01-01", "no time"),
+        ("key-footprint", "--param", "tz=Mars/Olympus", "Mars/Olympus"),
     ] {
         // With 2026-01-06 as the end, so that nothing depends on the clock.
         let end = if flag == "--as-of" { "--tz" } else { "--as-of" };

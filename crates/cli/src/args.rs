@@ -125,8 +125,8 @@ pub(crate) struct Inventory {
     /// describe-trails with get-event-selectors and get-trail-status, and others that the README lists
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
-    /// When the files were true that do not say so themselves, as a credential report in JSON does [default: when
-    /// each was written]; reports on an earlier time do not see them
+    /// When the files were true that do not say so themselves, as a credential report in JSON does; a day stands for
+    /// its first moment [default: when each was written]. Reports on an earlier time do not see them
     #[arg(long, value_name = "TIME", requires = "from")]
     pub(crate) snapshot_time: Option<String>,
     /// Role to assume in every account but the caller's own, by its name

@@ -54,6 +54,13 @@ pub(crate) enum GivenTime {
 }
 
 impl GivenTime {
+    /// The first instant that belongs to it.
+    pub(crate) fn start(self) -> i64 {
+        match self {
+            Self::Instant(micros) | Self::Day(micros) => micros,
+        }
+    }
+
     /// The instant before which everything belongs to it: what `--to`, `--until` and `--as-of`
     /// mean, so that `--from 2026-01-05 --to 2026-01-05` is that whole day.
     pub(crate) fn end(self) -> i64 {

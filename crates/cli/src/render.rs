@@ -185,8 +185,8 @@ trait Sink {
     /// Writes a batch, which has the schema that the sink was made with.
     fn rows(&mut self, batch: &RecordBatch) -> anyhow::Result<()>;
 
-    /// Writes what comes after the last row and flushes.
-    fn finish(&mut self, summary: &Summary) -> anyhow::Result<()>;
+    /// Writes what comes after the last row, with `notes` where a person reads it as a page, and flushes.
+    fn finish(&mut self, summary: &Summary, notes: &[String]) -> anyhow::Result<()>;
 }
 
 /// Writes one result.
@@ -240,8 +240,13 @@ impl<'a> Renderer<'a> {
     }
 
     /// Writes what comes after the last row and flushes.
-    pub(crate) fn finish(mut self) -> anyhow::Result<Summary> {
-        self.sink.finish(&self.summary)?;
+    pub(crate) fn finish(self) -> anyhow::Result<Summary> {
+        self.finish_with(&[])
+    }
+
+    /// The same, with what is known only now: a page has it below the rows, where nothing else says it.
+    pub(crate) fn finish_with(mut self, notes: &[String]) -> anyhow::Result<Summary> {
+        self.sink.finish(&self.summary, notes)?;
         Ok(self.summary)
     }
 }

@@ -26,6 +26,20 @@ pub(crate) fn compose(file: &str, matter: &FrontMatter) -> Result<String, QueryE
     Ok(format!("{with} {},\n{own}", parts.join(",\n")))
 }
 
+/// The SQL that a report's reason codes may come from: its own, and that of the parts whose codes (`AS …_codes`) it takes.
+pub(crate) fn judging(file: &str, matter: &FrontMatter) -> Result<String, QueryError> {
+    let mut parts = Vec::new();
+    collect(file, matter, &mut parts, 0)?;
+    let own = &matter.sql;
+    let taken = |sql: &String| {
+        let columns = sql.split(") AS ").skip(1);
+        let mut columns = columns.filter_map(|rest| rest.split([',', '\n']).next());
+        columns.any(|column| column.ends_with("_codes") && own.contains(column))
+    };
+    let parts = parts.into_iter().map(|(_, sql)| sql).filter(taken);
+    Ok(parts.chain([own.clone()]).collect::<Vec<_>>().join("\n"))
+}
+
 /// `sql`, which begins with `WITH `, with the parts called `names` (`held, inventory_then`) before its own
 /// expressions: for what is asked of the lake beside reports, by the same definitions.
 ///

@@ -52,6 +52,9 @@ pub struct Report {
     pub figures: Vec<String>,
     /// The query, with the parts that it shares with others (`with`) at its head.
     pub sql: String,
+    /// As much of it as its reason codes come from.
+    #[serde(skip)]
+    judging: String,
 }
 
 /// A column of a report.
@@ -127,6 +130,7 @@ impl Report {
             screen,
             figures: findings::names(&value("figures")),
             sql: parts::compose(file, &matter)?,
+            judging: parts::judging(file, &matter)?,
         })
     }
 
@@ -157,7 +161,7 @@ impl Report {
 
     /// Whether its SQL may yield a reason code.
     pub fn yields(&self, code: &str) -> bool {
-        self.sql.contains(&format!("'{code}'"))
+        self.judging.contains(&format!("'{code}'"))
     }
 
     /// The report in words: question, parameters, columns, pitfall and SQL.

@@ -77,6 +77,8 @@ pub struct WhoTable {
     pub columns: Vec<String>,
     /// Rows of as many cells; absent values are empty.
     pub rows: Vec<Vec<String>>,
+    /// How many rows there are more, which are left out.
+    pub more: usize,
 }
 
 /// A command that tells more.

@@ -48,7 +48,7 @@ pub(crate) struct Report {
     /// Only this session: its ARN or name (lineage)
     #[arg(long, value_name = "SESSION")]
     pub(crate) session: Option<String>,
-    /// Only this access key (lineage)
+    /// Only this access key (stale-keys, key-migration, key-footprint, lineage)
     #[arg(long, value_name = "KEY")]
     pub(crate) access_key: Option<String>,
     /// Another parameter of the report, as name=value

@@ -143,11 +143,8 @@ async fn from_folder(
     if !folder.is_dir() {
         return Err(Usage::new(format!("--from {}: no such folder", folder.display())).into());
     }
-    let given = match given {
-        // The whole day, but for what is still to come of it.
-        Some(GivenTime::Day(start)) if start <= now => Some(GivenTime::Day(start).end().min(now)),
-        given => given.map(GivenTime::end),
-    };
+    // Of a day its first moment: IAM's silence must not count for hours before which nobody asked.
+    let given = given.map(GivenTime::start);
     if let Some(given) = given.filter(|given| *given > now) {
         let words = format!("--snapshot-time: {} is in the future", clock::format_time(given));
         return Err(Usage::new(words).into());

@@ -372,6 +372,7 @@ async fn write_rows(
     for (options, out) in outs {
         renderers.push(Renderer::new(&options, heading, annotator.schema(), out)?);
     }
+    let of_accounts = rows.notes();
     let mut stream = rows.stream;
     let mut write = |batch: &RecordBatch| {
         for renderer in &mut renderers {
@@ -387,7 +388,7 @@ async fn write_rows(
     }
     let mut summary = Summary::default();
     for renderer in renderers {
-        summary = renderer.finish()?;
+        summary = renderer.finish_with(&of_accounts())?;
     }
     Ok(summary)
 }

@@ -109,6 +109,10 @@ fn write_table(
     let options = Options::new(Format::Table, screen);
     let batches = std::slice::from_ref(&batch);
     render::batches(&options, &Heading::default(), &batch.schema(), batches, &mut *out)?;
+    if table.more > 0 {
+        let more = term::count(table.more as u64, "more row");
+        writeln!(out, "{}", screen.paint(Ink::Dim, &format!("and {more}")))?;
+    }
     Ok(())
 }
 

@@ -86,7 +86,7 @@ impl<W: Write> Sink for Csv<W> {
         Ok(())
     }
 
-    fn finish(&mut self, _: &Summary) -> anyhow::Result<()> {
+    fn finish(&mut self, _: &Summary, _: &[String]) -> anyhow::Result<()> {
         Ok(self.writer.flush()?)
     }
 }

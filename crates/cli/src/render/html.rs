@@ -51,6 +51,7 @@ struct Cell {
 #[template(path = "page.html", block = "bottom")]
 struct Bottom<'a> {
     footer: &'a str,
+    notes: Vec<Cow<'a, str>>,
     verdict: &'a str,
     states: Vec<(&'a str, u64)>,
 }
@@ -154,11 +155,12 @@ impl<W: Write> Sink for Html<W> {
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary) -> anyhow::Result<()> {
+    fn finish(&mut self, summary: &Summary, notes: &[String]) -> anyhow::Result<()> {
         let verdict = self.verdict.as_ref().filter(|verdict| verdict.counts.len() <= MAX_STATES);
         let states = verdict.into_iter().flat_map(|verdict| &verdict.counts);
         let bottom = Bottom {
             footer: &summary.footer(),
+            notes: notes.iter().map(|note| term::visible(note)).collect(),
             verdict: verdict.map(|verdict| verdict.name.as_str()).unwrap_or_default(),
             states: states.map(|(value, count)| (value.as_str(), *count)).collect(),
         };

@@ -66,7 +66,7 @@ impl<W: Write> Sink for Json<W> {
         Ok(self.out.write_all(piece.as_bytes())?)
     }
 
-    fn finish(&mut self, _: &Summary) -> anyhow::Result<()> {
+    fn finish(&mut self, _: &Summary, _: &[String]) -> anyhow::Result<()> {
         let [.., after, nothing] = self.punctuation;
         self.out.write_all(if self.started { after } else { nothing }.as_bytes())?;
         Ok(self.out.flush()?)

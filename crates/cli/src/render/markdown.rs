@@ -75,8 +75,11 @@ impl<W: Write> Sink for Markdown<W> {
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary) -> anyhow::Result<()> {
+    fn finish(&mut self, summary: &Summary, notes: &[String]) -> anyhow::Result<()> {
         writeln!(self.out, "\n{}", summary.footer())?;
+        for note in notes {
+            writeln!(self.out, "\n{}", escape(note))?;
+        }
         Ok(self.out.flush()?)
     }
 }

@@ -52,7 +52,7 @@ impl<W: Write + Send> Sink for Parquet<W> {
         Ok(())
     }
 
-    fn finish(&mut self, _: &Summary) -> anyhow::Result<()> {
+    fn finish(&mut self, _: &Summary, _: &[String]) -> anyhow::Result<()> {
         if let Some(mut writer) = self.writer.take() {
             writer.finish().context("failed to write the rows as Parquet")?;
         }

@@ -228,7 +228,7 @@ impl<W: Write> Sink for Table<W> {
         Ok(())
     }
 
-    fn finish(&mut self, _: &Summary) -> anyhow::Result<()> {
+    fn finish(&mut self, _: &Summary, _: &[String]) -> anyhow::Result<()> {
         // The header of an empty table still says which columns there are.
         if !self.columns.is_empty() && (self.written == 0 || !self.rows.is_empty()) {
             self.write_chunk()?;

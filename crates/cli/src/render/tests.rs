@@ -424,6 +424,24 @@ fn the_row_limit_holds_across_batches_and_is_told() {
 }
 
 #[test]
+fn pages_end_with_what_is_known_after_the_last_row() {
+    let batch = one_column(&["a"]);
+    let notes = ["account 1: <no> logs\u{1b}[2J".to_owned()];
+    for format in texts() {
+        let mut out = Vec::new();
+        let heading = Heading::default();
+        let mut renderer =
+            Renderer::new(&piped(format), &heading, &batch.schema(), &mut out).unwrap();
+        renderer.rows(&batch).unwrap();
+        renderer.finish_with(&notes).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let is_page = matches!(format, Format::Markdown | Format::Html);
+        assert_eq!(text.contains("account 1: "), is_page, "{format}: {text}");
+        assert!(!text.contains('\u{1b}') && !text.contains("<no>"), "{format}: {text}");
+    }
+}
+
+#[test]
 fn every_time_is_shown_in_utc() {
     let zone: ArrayRef =
         Arc::new(TimestampMicrosecondArray::from(vec![MORNING + 500_000]).with_timezone("+05:30"));

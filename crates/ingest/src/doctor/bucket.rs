@@ -58,7 +58,7 @@ async fn list(client: &Client, place: Place<'_>, checks: &mut Vec<Check>) -> Opt
             Some(Ok(page)) => page,
             Some(Err(error)) => {
                 let remedy = if is_denied(&error) {
-                    format!("allow s3:ListBucket on arn:aws:s3:::{}", place.bucket)
+                    format!("allow s3:ListBucket on bucket {}", place.bucket)
                 } else {
                     "check the bucket's name and region".to_owned()
                 };
@@ -116,7 +116,7 @@ async fn read(client: &Client, place: Place<'_>, key: &str, checks: &mut Vec<Che
                 "allow kms:Decrypt on the trail's key, in the key's policy too where it is another account's"
                     .to_owned()
             } else {
-                format!("allow s3:GetObject on arn:aws:s3:::{}/*", place.bucket)
+                format!("allow s3:GetObject on the objects of bucket {}", place.bucket)
             };
             Check::failed(AREA, CHECK, format!("s3://{}/{key}: {found}", place.bucket), remedy)
         }
@@ -136,9 +136,8 @@ async fn notification(
     let configured = match configured {
         Ok(configured) => configured,
         Err(error) => {
-            let remedy = is_denied(&error).then(|| {
-                format!("allow s3:GetBucketNotification on arn:aws:s3:::{}", place.bucket)
-            });
+            let remedy = is_denied(&error)
+                .then(|| format!("allow s3:GetBucketNotification on bucket {}", place.bucket));
             checks.push(Check::not_checked("notification", CHECK, describe(&error), remedy));
             return;
         }

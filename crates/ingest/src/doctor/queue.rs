@@ -84,7 +84,7 @@ fn judge(attributes: &QueueAttributes, bucket: Option<&str>, checks: &mut Vec<Ch
         senders.into_iter().filter(|sender| policy.contains(&format!("\"{sender}\""))).collect();
     checks.push(if allowed.is_empty() {
         let of = bucket.map_or_else(String::new, |bucket| {
-            format!(" with aws:SourceArn arn:aws:s3:::{bucket}")
+            format!(" where aws:SourceArn is the ARN of bucket {bucket}")
         });
         Check::failed(
             AREA,

@@ -1,7 +1,7 @@
 //! A sentence with places for figures: `not used for {days_idle|day}`, `{user_name}`, `{share|percent}`.
 //!
-//! After `|` stands a noun that the figure counts, in the plural where there is not one, or `percent` for a share from
-//! 0 to 1. A sentence of which a figure is not known is not said at all: never a command with a hole in it.
+//! After `|` stands a noun that the figure counts, in the plural where there is not one, `percent` for a share from
+//! 0 to 1, or `ago` for whole days since. A sentence of which a figure is not known is not said at all: never a command with a hole in it.
 
 use std::fmt;
 
@@ -74,6 +74,8 @@ fn in_form(value: String, form: Option<&str>) -> String {
             Ok(share) => format!("{} %", (share * 1000.0).round() / 10.0),
             Err(_) => value,
         },
+        Some("ago") if value == "0" => "less than a day ago".to_owned(),
+        Some("ago") => format!("{} ago", in_form(value, Some("day"))),
         Some(noun) if value == "1" => format!("1 {noun}"),
         Some(noun) => format!("{value} {noun}s"),
     }
@@ -84,6 +86,9 @@ impl fmt::Display for Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => f.write_str(text)?,
+                Piece::Figure { name, form: Some(form) } if form == "ago" => {
+                    write!(f, "<{name}> days ago")?;
+                }
                 Piece::Figure { name, form: Some(form) } if form != "percent" => {
                     write!(f, "<{name}> {form}s")?;
                 }

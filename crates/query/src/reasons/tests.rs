@@ -106,6 +106,16 @@ fn every_code_that_is_used_exists_and_every_one_that_exists_is_used() {
 }
 
 #[test]
+fn a_code_is_of_the_reports_that_take_it_from_a_part_not_of_all_that_build_on_the_part() {
+    let of = |code: &str| -> Vec<String> {
+        reports().into_iter().filter(|report| report.yields(code)).map(|one| one.name).collect()
+    };
+    assert_eq!(of("ACTIVE_AGAIN"), ["key-migration", "stale-keys"]);
+    assert_eq!(of("RECREATED_SINCE_INVENTORY"), ["unused-roles"]);
+    assert_eq!(of("ENTRY_UNMATCHED"), ["owners"]);
+}
+
+#[test]
 fn no_report_picks_its_words_by_looking_into_joined_codes() {
     for report in reports() {
         assert!(!report.sql.contains("codes LIKE"), "{}", report.name);

@@ -2,7 +2,7 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::values;
+use super::table::{SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, words};
 use crate::{QueryError, Session};
@@ -36,14 +36,14 @@ pub(super) async fn answer(
     if seen.number(0, "failed") > 0 {
         answer.fact("failed", words::counted(seen.number(0, "failed"), "record"));
     }
-    answer.fact("accounts", words::few(seen.cell(0, "accounts"), 5));
-    answer.fact("resources", words::few(seen.cell(0, "resources"), 3));
-    answer.fact("with", words::few(seen.cell(0, "agents"), 3));
+    answer.fact("accounts", words::few(seen.list(0, "accounts"), 5));
+    answer.fact("resources", words::few(seen.list(0, "resources"), 3));
+    answer.fact("with", words::few(seen.list(0, "agents"), 3));
     let who = "SELECT coalesce(role_arn, principal_arn, principal_id, 'not named') AS principal, \
          min(access_key_id) FILTER (WHERE credential_kind = 'long_term') AS key, \
          count(DISTINCT session_name) AS sessions, sum(event_count) AS records, max(last_time) AS last \
-         FROM activity WHERE source_ip = $ip GROUP BY 1 ORDER BY records DESC, principal LIMIT 10";
-    let who = session.rows(who, &bound).await?;
+         FROM activity WHERE source_ip = $ip GROUP BY 1 ORDER BY records DESC, principal";
+    let who = session.first(SHOWN, who, &bound).await?;
     if let Some(principal) = who.column("principal").find(|name| name.starts_with("arn:")) {
         let principal = words::quoted(principal);
         answer.next(&format!("rolecall who {principal}"), "who that is");
@@ -51,13 +51,13 @@ pub(super) async fn answer(
     answer.table("Who called from it", who);
     let taken = "SELECT caller, role, method, outcome, count(*) AS times, max(event_time) AS last FROM assumptions \
          WHERE source_ip = $ip GROUP BY caller, role, method, outcome \
-         ORDER BY times DESC, caller, role, method, outcome LIMIT 8";
-    answer.table("Roles taken from it", session.rows(taken, &bound).await?);
+         ORDER BY times DESC, caller, role, method, outcome";
+    answer.table("Roles taken from it", session.first(SHOWN, taken, &bound).await?);
     let actions = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, max(last_time) AS last \
-         FROM activity WHERE source_ip = $ip GROUP BY 1, 2 ORDER BY records DESC, service, action LIMIT 8";
-    answer.table("What was done", session.rows(actions, &bound).await?);
+         FROM activity WHERE source_ip = $ip GROUP BY 1, 2 ORDER BY records DESC, service, action";
+    answer.table("What was done", session.first(SHOWN, actions, &bound).await?);
     answer.note("an address is not a person: many may share it, and one may change it");
     let by_address = format!("SELECT * FROM assumptions WHERE source_ip = '{}'", thing.text);
     answer.next(&format!("rolecall sql \"{by_address}\""), "the roles taken from it, one by one");

@@ -3,7 +3,7 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::values;
+use super::table::{SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, words};
 use crate::{QueryError, Session};
@@ -56,30 +56,30 @@ pub(super) async fn answer(
     if seen.number(0, "failed") > 0 {
         answer.fact("failed", words::counted(seen.number(0, "failed"), "act"));
     }
-    answer.fact("from", words::few(cell("ips"), 5));
-    answer.fact("with", words::few(cell("agents"), 3));
+    answer.fact("from", words::few(seen.list(0, "ips"), 5));
+    answer.fact("with", words::few(seen.list(0, "agents"), 3));
     if alone {
         answer.note(format!("caller: {}", words::resolved_by(cell("resolved_by"))));
     } else {
         let callers = format!(
             "SELECT caller, count(DISTINCT role) AS roles, count(*) AS acts, max(event_time) AS last \
-             FROM assumptions WHERE {IS_IT} GROUP BY caller ORDER BY acts DESC, caller LIMIT 8"
+             FROM assumptions WHERE {IS_IT} GROUP BY caller ORDER BY acts DESC, caller"
         );
-        answer.table("Callers", session.rows(&callers, &bound).await?);
+        answer.table("Callers", session.first(SHOWN, &callers, &bound).await?);
     }
     let taken = format!(
         "SELECT coalesce(role, target_principal) AS role, method, outcome, count(*) AS times, \
          min(event_time) AS first, max(event_time) AS last FROM assumptions WHERE {IS_IT} \
-         GROUP BY 1, 2, 3 ORDER BY times DESC, role, method, outcome LIMIT 8"
+         GROUP BY 1, 2, 3 ORDER BY times DESC, role, method, outcome"
     );
-    answer.table("Roles taken", session.rows(&taken, &bound).await?);
+    answer.table("Roles taken", session.first(SHOWN, &taken, &bound).await?);
     let origin = format!(
         "SELECT coalesce(role, principal_arn) AS acting_as, depth, count(*) AS sessions, \
          sum(event_count) AS records, max(last_used) AS last_used FROM sessions \
          WHERE origin IN (SELECT caller FROM assumptions WHERE {IS_IT}) \
-         GROUP BY 1, 2 ORDER BY depth, sessions DESC, acting_as LIMIT 8"
+         GROUP BY 1, 2 ORDER BY depth, sessions DESC, acting_as"
     );
-    answer.table("Sessions that go back to it", session.rows(&origin, &bound).await?);
+    answer.table("Sessions that go back to it", session.first(SHOWN, &origin, &bound).await?);
     let caller = cell("caller").replace('\'', "''");
     let acts = format!("SELECT * FROM assumptions WHERE caller = '{caller}'");
     answer.next(&format!("rolecall sql {}", words::quoted(&acts)), "its acts, one by one");

@@ -2,7 +2,7 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, values};
+use super::table::{Rows, SHOWN, values};
 use super::thing::{Thing, ThingKind};
 use super::{WhoAnswer, words};
 use crate::{QueryError, Session, Values};
@@ -60,16 +60,16 @@ pub(super) async fn answer(
          max(event_time) FILTER (WHERE {IS_DELETION}) AS deleted, \
          last_value(actor ORDER BY event_time, event_id) FILTER (WHERE {IS_DELETION}) AS deleted_by \
          FROM ({NAMED}) WHERE name IS NOT NULL \
-         GROUP BY kind, account, name HAVING {condition} ORDER BY last DESC, kind, account, name LIMIT 8"
+         GROUP BY kind, account, name HAVING {condition} ORDER BY last DESC, kind, account, name"
     );
-    let found = session.rows(&query, &values([("wanted", ScalarValue::from(wanted))])).await?;
+    let found = session.first(1, &query, &values([("wanted", ScalarValue::from(wanted))])).await?;
     if found.is_empty() {
         return Ok(None);
     }
     let mut answer = WhoAnswer::new(thing);
     describe(session, &mut answer, &found).await?;
-    if found.len() > 1 {
-        answer.note(format!("{} users or roles fit; this is the one changed last", found.len()));
+    if found.all() > 1 {
+        answer.note(format!("{} users or roles fit; this is the one changed last", found.all()));
     }
     Ok(Some(answer))
 }
@@ -100,17 +100,17 @@ async fn describe(
     let named = named(found);
     if !is_role {
         let keys = "SELECT access_key_id AS key, status, created, last_used FROM access_keys \
-             WHERE account_id = $account AND user_name = $name ORDER BY created, key LIMIT 8";
-        let keys = session.rows(keys, &without_kind(&named)).await?;
+             WHERE account_id = $account AND user_name = $name ORDER BY created, key";
+        let keys = session.first(SHOWN, keys, &without_kind(&named)).await?;
         answer.table("Long-term keys", keys);
     }
     let changes = format!(
         "SELECT event_time AS time, event_name AS change, actor AS by FROM ({NAMED}) \
          WHERE kind = $kind AND account = $account AND name = $name \
          GROUP BY event_time, event_name, actor, event_id \
-         ORDER BY event_time DESC, event_id LIMIT 8"
+         ORDER BY event_time DESC, event_id"
     );
-    answer.table("Changes, latest first", session.rows(&changes, &named).await?);
+    answer.table("Changes, latest first", session.first(SHOWN, &changes, &named).await?);
     answer.note("quiet is not unused: calls that the trail does not record leave no trace");
     let by = if cell("created_by").is_empty() { cell("deleted_by") } else { cell("created_by") };
     if !by.is_empty() {

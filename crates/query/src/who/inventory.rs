@@ -1,20 +1,24 @@
 //! What the inventory knows of a key, a role or a user: also of those that the logs say nothing of.
 //!
 //! The newest snapshot as of the answer's "now" that has it; where a later one of the account has it no more,
-//! that is said.
+//! that is said. Whether it is idle is not judged here: the report on such things says it, with its defaults.
+
+use std::collections::BTreeMap;
 
 use datafusion::scalar::ScalarValue;
 
 use super::table::{Rows, values};
 use super::thing::{Thing, ThingKind};
-use super::{WhoAnswer, words};
-use crate::{QueryError, Session};
+use super::{Fact, WhoAnswer, words};
+use crate::{QueryError, Reports, Session};
 
 /// What the inventory holds.
 pub(super) struct Known {
     what: What,
     found: Rows,
     as_of: i64,
+    /// What the report on such things says of it; nothing of what is gone.
+    verdict: Option<Fact>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,10 +48,21 @@ impl What {
 }
 
 impl What {
+    /// The report that judges such things, and the column that tells them apart in an account, here and there.
+    fn report(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Key => ("stale-keys", "access_key_id", "access_key_id"),
+            Self::Role => ("unused-roles", "role", "role_name"),
+            Self::User => ("unused-users", "user_name", "user_name"),
+        }
+    }
+
     /// The parts of the inventory that what is told of it rests on: it is as old as the oldest.
     fn rests_on(self) -> &'static str {
         match self {
-            Self::Key => "'access_keys', 'access_key_last_used', 'credential_report'",
+            Self::Key => {
+                "'access_keys', 'access_keys_of_some', 'access_key_last_used', 'credential_report'"
+            }
             Self::Role => "'roles', 'role_last_used'",
             Self::User => "'users', 'credential_report'",
         }
@@ -106,7 +121,11 @@ pub(super) async fn look(
         );
         let found = session.rows(&query, &bound).await?;
         if !found.is_empty() {
-            return Ok(Some(Known { what: *what, found, as_of }));
+            let mut known = Known { what: *what, found, as_of, verdict: None };
+            if !known.is_gone() {
+                known.verdict = known.judge(session).await?;
+            }
+            return Ok(Some(known));
         }
     }
     Ok(None)
@@ -115,6 +134,37 @@ pub(super) async fn look(
 impl Known {
     fn cell(&self, column: &str) -> &str {
         self.found.cell(0, column)
+    }
+
+    /// What the report says, in words.
+    async fn judge(&self, session: &Session) -> Result<Option<Fact>, QueryError> {
+        let (name, column, here) = self.what.report();
+        let reports = Reports::built_in()?;
+        let report = reports.get(name)?;
+        let mut given =
+            BTreeMap::from([("account".to_owned(), self.cell("account_id").to_owned())]);
+        match self.what {
+            What::Key => {
+                given.insert("access_key".to_owned(), self.cell("access_key_id").to_owned())
+            }
+            What::Role => {
+                let role = format!("{}/{}", self.cell("account_id"), self.cell("role_name"));
+                given.insert("role".to_owned(), role)
+            }
+            What::User => None,
+        };
+        let rows =
+            Rows::read(session.report(report, &given, self.as_of).await?, usize::MAX).await?;
+        let row = (0..rows.len()).find(|row| rows.cell(*row, column) == self.cell(here));
+        Ok(row.map(|row| {
+            let verdict = rows.cell(row, report.verdict_column().unwrap_or_default());
+            let (confidence, reasons) = (rows.cell(row, "confidence"), rows.cell(row, "reasons"));
+            let text = match confidence {
+                "" => format!("{verdict}: {reasons}"),
+                confidence => format!("{verdict}, {confidence} confidence: {reasons}"),
+            };
+            Fact { label: format!("{name} says"), text }
+        }))
     }
 
     /// When the inventory was taken.
@@ -201,6 +251,9 @@ impl Known {
         let is_named = answer.facts.iter().any(|fact| fact.text.contains(&owner));
         answer.fact("in the inventory", self.state(is_named));
         answer.fact(label, self.last_used());
+        if let Some(verdict) = &self.verdict {
+            answer.fact(&verdict.label, verdict.text.as_str());
+        }
     }
 
     /// An answer of its own, where no record in the logs names it.

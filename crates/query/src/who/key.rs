@@ -2,7 +2,7 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, values};
+use super::table::{Rows, SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, words};
 use crate::{QueryError, Session};
@@ -29,25 +29,29 @@ pub(super) async fn long_term(
     answer.fact("created", created(&found));
     answer.fact("status", status(&found));
     answer.fact("used", used(&found, as_of));
-    answer.fact("from", words::few(cell("source_ips"), 5));
-    answer.fact("with", words::few(cell("user_agents"), 3));
-    answer.fact("regions", words::few(cell("regions"), 5));
+    answer.fact("from", words::few(found.list(0, "source_ips"), 5));
+    answer.fact("with", words::few(found.list(0, "user_agents"), 3));
+    answer.fact("regions", words::few(found.list(0, "regions"), 5));
     let actions = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, \
          count(DISTINCT event_date) AS days, max(last_time) AS last \
          FROM activity WHERE access_key_id = $key \
-         GROUP BY 1, 2 ORDER BY records DESC, service, action LIMIT 8";
-    answer.table("What it does", session.rows(actions, &bound).await?);
+         GROUP BY 1, 2 ORDER BY records DESC, service, action";
+    answer.table("What it does", session.first(SHOWN, actions, &bound).await?);
     let roles = "SELECT role, min(event_time) AS first, max(event_time) AS last, count(*) AS times \
          FROM assumptions WHERE caller_access_key_id = $key AND outcome = 'success' \
-         GROUP BY role ORDER BY times DESC, role LIMIT 8";
-    answer.table("Roles it takes", session.rows(roles, &bound).await?);
+         GROUP BY role ORDER BY times DESC, role";
+    let roles = session.first(SHOWN, roles, &bound).await?;
+    if roles.all() > 0 {
+        answer.fact("takes", words::counted(words::number(roles.all()), "role"));
+    }
+    answer.table("Roles it takes", roles);
     let sessions = "SELECT coalesce(role, principal_arn) AS acting_as, depth, count(*) AS sessions, \
          sum(event_count) AS records, max(last_used) AS last_used \
          FROM sessions WHERE origin_access_key_id = $key \
-         GROUP BY 1, 2 ORDER BY depth, sessions DESC, acting_as LIMIT 8";
-    answer.table("Sessions that go back to it", session.rows(sessions, &bound).await?);
+         GROUP BY 1, 2 ORDER BY depth, sessions DESC, acting_as";
+    answer.table("Sessions that go back to it", session.first(SHOWN, sessions, &bound).await?);
     answer.note(
         "the logs show calls only where the trail records them: reads and writes of S3 objects, Lambda invocations \
          and the like are usually not among them, so a quiet key may be alive",

@@ -51,7 +51,7 @@ async fn holdings(session: &Session, answer: &mut WhoAnswer) -> Result<(), Query
     let records = words::counted(held.number(0, "records"), "record");
     let span = words::span(held.cell(0, "first"), held.cell(0, "last"));
     answer.fact("the lake", format!("{files}, {records}, {span}"));
-    answer.fact("accounts", words::few(held.cell(0, "accounts"), 10));
+    answer.fact("accounts", words::few(held.list(0, "accounts"), 10));
     let account = arn::account(&answer.thing).unwrap_or_default().to_owned();
     if !account.is_empty() && !held.cell(0, "accounts").contains(&account) {
         answer.note(format!("the lake holds no logs of account {account}"));

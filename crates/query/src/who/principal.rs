@@ -2,7 +2,7 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, values};
+use super::table::{Rows, SHOWN, values};
 use super::thing::{Thing, ThingKind};
 use super::{WhoAnswer, change, role, session, words};
 use crate::{QueryError, Session};
@@ -40,25 +40,25 @@ pub(super) async fn by_arn(
         let records = words::counted(seen.number(0, "records"), "record");
         answer.fact("seen", format!("{span} ({ago}), {records}"));
     }
-    answer.fact("from", words::few(seen.cell(0, "ips"), 5));
-    answer.fact("with", words::few(seen.cell(0, "agents"), 3));
+    answer.fact("from", words::few(seen.list(0, "ips"), 5));
+    answer.fact("with", words::few(seen.list(0, "agents"), 3));
     let keys = "SELECT access_key_id AS key, status, created, last_used, event_count AS records \
          FROM access_keys WHERE principal_arn = $arn \
              OR ($arn LIKE '%:user/%' AND account_id = arn_account($arn) AND user_name = arn_name($arn)) \
              OR access_key_id IN (SELECT access_key_id FROM activity \
                  WHERE principal_arn = $arn AND credential_kind = 'long_term') \
-         ORDER BY last_used DESC NULLS LAST, key LIMIT 8";
-    answer.table("Long-term keys", session.rows(keys, &bound).await?);
+         ORDER BY last_used DESC NULLS LAST, key";
+    answer.table("Long-term keys", session.first(SHOWN, keys, &bound).await?);
     answer.table("Roles taken", roles);
     let origin = "SELECT coalesce(role, principal_arn) AS acting_as, depth, count(*) AS sessions, \
          sum(event_count) AS records, max(last_used) AS last_used FROM sessions WHERE origin = $arn \
-         GROUP BY 1, 2 ORDER BY depth, sessions DESC, acting_as LIMIT 8";
-    answer.table("Sessions that go back to it", session.rows(origin, &bound).await?);
+         GROUP BY 1, 2 ORDER BY depth, sessions DESC, acting_as";
+    answer.table("Sessions that go back to it", session.first(SHOWN, origin, &bound).await?);
     let actions = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, max(last_time) AS last \
-         FROM activity WHERE principal_arn = $arn GROUP BY 1, 2 ORDER BY records DESC, service, action LIMIT 8";
-    answer.table("What it does itself", session.rows(actions, &bound).await?);
+         FROM activity WHERE principal_arn = $arn GROUP BY 1, 2 ORDER BY records DESC, service, action";
+    answer.table("What it does itself", session.first(SHOWN, actions, &bound).await?);
     answer.note("keys that no record names are not listed: only IAM knows them");
     let account = crate::functions::arn::account(&thing.text).unwrap_or_default();
     answer.next(
@@ -75,7 +75,7 @@ fn headline(thing: &Thing, seen: &Rows, roles: &Rows) -> String {
     };
     let name = crate::functions::arn::name(&thing.text).unwrap_or_default();
     let account = crate::functions::arn::account(&thing.text).unwrap_or_default();
-    let roles = i64::try_from(roles.len()).unwrap_or_default();
+    let roles = words::number(roles.all());
     let records = words::counted(seen.number(0, "records"), "record");
     format!(
         "{name}, {what} of account {account}: {records}, takes {}",
@@ -84,10 +84,12 @@ fn headline(thing: &Thing, seen: &Rows, roles: &Rows) -> String {
 }
 
 async fn roles_taken(session: &Session, caller: &str) -> Result<Rows, QueryError> {
-    let query = "SELECT role, method, count(*) AS times, min(event_time) AS first, max(event_time) AS last \
+    let query = "SELECT coalesce(role, target_principal) AS role, \
+         array_to_string(array_sort(array_agg(DISTINCT method)), ', ') AS how, count(*) AS times, \
+         min(event_time) AS first, max(event_time) AS last \
          FROM assumptions WHERE caller = $caller AND outcome = 'success' \
-         GROUP BY role, method ORDER BY times DESC, role, method LIMIT 8";
-    session.rows(query, &values([("caller", ScalarValue::from(caller))])).await
+         GROUP BY 1 ORDER BY times DESC, role";
+    session.first(SHOWN, query, &values([("caller", ScalarValue::from(caller))])).await
 }
 
 /// A user by bare name.
@@ -98,19 +100,21 @@ pub(super) async fn by_name(
 ) -> Result<Option<WhoAnswer>, QueryError> {
     let query = "SELECT principal_arn AS arn, max(last_time) AS last FROM activity \
          WHERE user_name = $name AND principal_type = 'IAMUser' AND principal_arn IS NOT NULL \
-         GROUP BY principal_arn ORDER BY last DESC, arn LIMIT 8";
+         GROUP BY principal_arn ORDER BY last DESC, arn";
     let bound = values([("name", ScalarValue::from(thing.text.as_str()))]);
-    let found = session.rows(query, &bound).await?;
+    let found = session.first(SHOWN, query, &bound).await?;
     if found.is_empty() {
         return Ok(None);
     }
     let user = Thing { text: found.cell(0, "arn").to_owned(), kind: ThingKind::User };
     let mut answer = by_arn(session, &user, as_of).await?;
     if let Some(answer) = answer.as_mut().filter(|_| found.len() > 1) {
-        answer.note(format!(
-            "several users have this name: {}",
-            found.column("arn").collect::<Vec<_>>().join(", ")
-        ));
+        let names: Vec<String> = found.column("arn").map(str::to_owned).collect();
+        let more = match found.all() - found.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        answer.note(format!("several users have this name: {}{more}", names.join(", ")));
     }
     Ok(answer)
 }
@@ -148,8 +152,8 @@ async fn masked(
 ) -> Result<Option<WhoAnswer>, QueryError> {
     let query = "SELECT role, caller, method, count(*) AS times, min(event_time) AS first, max(event_time) AS last \
          FROM assumptions WHERE caller_principal_id = $id OR starts_with(caller_principal_id, concat($id, ':')) \
-         GROUP BY role, caller, method ORDER BY times DESC, role, method LIMIT 8";
-    let found = session.rows(query, &values([("id", ScalarValue::from(id))])).await?;
+         GROUP BY role, caller, method ORDER BY times DESC, role, method";
+    let found = session.first(SHOWN, query, &values([("id", ScalarValue::from(id))])).await?;
     if found.is_empty() {
         return Ok(None);
     }

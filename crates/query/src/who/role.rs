@@ -2,7 +2,7 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, values};
+use super::table::{Rows, SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, change, words};
 use crate::{QueryError, Session};
@@ -17,20 +17,19 @@ pub(super) async fn answer(
     let query = "SELECT *, arrow_cast(last_used, 'Int64') AS last_used_micros, \
          arrow_cast(last_assumed, 'Int64') AS last_assumed_micros \
          FROM roles WHERE role_is(role_account_id, role_name, $role) \
-         ORDER BY greatest(last_used, last_assumed) DESC NULLS LAST, role, role_id LIMIT 50";
-    let found = session.rows(query, &bound).await?;
+         ORDER BY greatest(last_used, last_assumed) DESC NULLS LAST, role, role_id";
+    let found = session.first(1, query, &bound).await?;
     if found.is_empty() {
         return Ok(None);
     }
     let cell = |column: &str| found.cell(0, column);
     let mut answer = WhoAnswer::new(thing);
-    let taken = found.number(0, "assumptions");
-    let callers = callers(session, &found).await?;
+    let (times, distinct, callers) = callers(session, &found).await?;
     answer.headline = format!(
         "role {} of account {}: taken {}",
         cell("role_name"),
         cell("role_account_id"),
-        times_by(taken, callers.number(0, "all_callers")),
+        times_by(times, distinct),
     );
     answer.fact("role", cell("role"));
     answer.fact("unique id", cell("role_id"));
@@ -39,22 +38,22 @@ pub(super) async fn answer(
     answer.fact("last taken", last_taken(&found, as_of));
     answer.fact("how", cell("methods").replace('_', " "));
     answer.fact("used", used(&found, as_of));
-    answer.fact("services", words::few(&cell("services").replace(".amazonaws.com", ""), 8));
+    answer.fact("services", services(&found));
     if found.number(0, "denied") > 0 {
         answer.fact("denied", words::counted(found.number(0, "denied"), "attempt"));
     }
-    answer.table("Who takes it", callers.without("all_callers"));
+    answer.table("Who takes it", callers);
     answer.table("Who stands at the root of its sessions", origins(session, &found).await?);
     answer.table("What is done in it", actions(session, &found).await?);
-    if found.len() > 1 {
+    if found.all() > 1 {
         answer.note(format!(
             "{} roles or incarnations of a role fit; this is the one used last",
-            found.len()
+            found.all()
         ));
         let others = "SELECT role, role_id, last_assumed, last_used FROM roles \
              WHERE role_is(role_account_id, role_name, $role) \
-             ORDER BY greatest(last_used, last_assumed) DESC NULLS LAST, role, role_id LIMIT 8";
-        answer.table("Roles of this name", session.rows(others, &bound).await?);
+             ORDER BY greatest(last_used, last_assumed) DESC NULLS LAST, role, role_id";
+        answer.table("Roles of this name", session.first(SHOWN, others, &bound).await?);
     }
     answer.note(
         "calls from other accounts that were denied are not recorded here, and who may take the role but never did \
@@ -94,6 +93,12 @@ fn last_taken(found: &Rows, as_of: i64) -> String {
     }
 }
 
+fn services(found: &Rows) -> String {
+    let services = found.list(0, "services").iter();
+    let short: Vec<_> = services.map(|name| name.replace(".amazonaws.com", "")).collect();
+    words::few(&short, 8)
+}
+
 fn used(found: &Rows, as_of: i64) -> String {
     if found.cell(0, "last_used").is_empty() {
         return "no session of it was seen in use".to_owned();
@@ -103,36 +108,48 @@ fn used(found: &Rows, as_of: i64) -> String {
     format!("{span} ({ago}), {}", words::counted(found.number(0, "event_count"), "record"))
 }
 
-fn account_and_name(found: &Rows) -> crate::Values {
+fn this_role(found: &Rows) -> crate::Values {
     values([
         ("account", ScalarValue::from(found.cell(0, "role_account_id"))),
         ("name", ScalarValue::from(found.cell(0, "role_name"))),
+        ("id", ScalarValue::from(found.cell(0, "role_id"))),
     ])
 }
 
-async fn callers(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
-    let query = "SELECT caller, method, count(*) AS times, min(event_time) AS first, max(event_time) AS last, \
-         count(DISTINCT source_ip) AS addresses, \
-         CASE WHEN bool_or(caller_resolved_by = 'none') THEN 'masked' END AS known_by_id_only, \
-         count(*) OVER () AS all_callers \
-         FROM assumptions \
-         WHERE role_account_id = $account AND role_name = $name AND outcome = 'success' \
-         GROUP BY caller, method ORDER BY times DESC, caller, method LIMIT 8";
-    session.rows(query, &account_and_name(found)).await
+/// Of an earlier or later role of that name only where the record does not say which it was.
+const IS_THIS_ROLE: &str = "role_account_id = $account AND role_name = $name \
+     AND ($id = '' OR coalesce(split_part(role_id, ':', 1), $id) = $id)";
+
+/// How often it was taken, by how many, and by whom.
+async fn callers(session: &Session, found: &Rows) -> Result<(i64, i64, Rows), QueryError> {
+    let taken = format!("FROM assumptions WHERE {IS_THIS_ROLE} AND outcome = 'success'");
+    let query = format!(
+        "SELECT caller, array_to_string(array_sort(array_agg(DISTINCT method)), ', ') AS how, count(*) AS times, \
+         min(event_time) AS first, max(event_time) AS last, count(DISTINCT source_ip) AS addresses, \
+         CASE WHEN bool_or(caller_resolved_by = 'none') THEN 'masked' END AS known_by_id_only \
+         {taken} GROUP BY caller ORDER BY times DESC, caller"
+    );
+    let callers = session.first(SHOWN, &query, &this_role(found)).await?;
+    let query = format!("SELECT count(*) AS times {taken}");
+    let times = session.rows(&query, &this_role(found)).await?.number(0, "times");
+    Ok((times, words::number(callers.all()), callers))
 }
 
 async fn origins(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
-    let query = "SELECT origin, origin_kind AS kind, max(depth) AS depth, count(*) AS sessions, max(last_used) AS last_used \
-         FROM sessions \
-         WHERE role_account_id = $account AND role_name = $name AND origin IS NOT NULL AND depth > 0 \
-         GROUP BY origin, origin_kind ORDER BY sessions DESC, origin LIMIT 8";
-    session.rows(query, &account_and_name(found)).await
+    let query = format!(
+        "SELECT origin, origin_kind AS kind, max(depth) AS depth, count(*) AS sessions, max(last_used) AS last_used \
+         FROM sessions WHERE {IS_THIS_ROLE} AND origin IS NOT NULL AND depth > 0 \
+         GROUP BY origin, origin_kind ORDER BY sessions DESC, origin"
+    );
+    session.first(SHOWN, &query, &this_role(found)).await
 }
 
 async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
     let query = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, max(last_time) AS last \
-         FROM activity WHERE role_arn = $role GROUP BY 1, 2 ORDER BY records DESC, service, action LIMIT 8";
-    session.rows(query, &values([("role", ScalarValue::from(found.cell(0, "role")))])).await
+         FROM activity WHERE role_arn = $role AND ($id = '' OR coalesce(split_part(role_id, ':', 1), $id) = $id) \
+         GROUP BY 1, 2 ORDER BY records DESC, service, action";
+    let value = |column: &str| ScalarValue::from(found.cell(0, column));
+    session.first(SHOWN, query, &values([("role", value("role")), ("id", value("role_id"))])).await
 }

@@ -2,7 +2,7 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, values};
+use super::table::{Rows, SHOWN, values};
 use super::thing::Thing;
 use super::{ChainStep, WhoAnswer, words};
 use crate::{QueryError, Session};
@@ -16,7 +16,7 @@ const COLUMNS: &str = "session_id, issued_event_id, issued_time, expires, \
     arrow_cast(coalesce(issued_time, first_used), 'Int64') AS made_micros";
 /// Of two that were issued at once, as EC2's are, the one that was used.
 const LATEST_FIRST: &str =
-    "ORDER BY coalesce(issued_time, first_used) DESC, event_count = 0, session_id LIMIT";
+    "ORDER BY coalesce(issued_time, first_used) DESC, event_count = 0, session_id";
 
 /// The session that a temporary key belongs to.
 pub(super) async fn by_key(
@@ -52,22 +52,19 @@ async fn find(
     condition: &str,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
-    let query = format!("SELECT {COLUMNS} FROM sessions WHERE {condition} {LATEST_FIRST} 200");
+    let query = format!("SELECT {COLUMNS} FROM sessions WHERE {condition} {LATEST_FIRST}");
     let bound = values([("thing", ScalarValue::from(thing.text.as_str()))]);
-    let found = session.rows(&query, &bound).await?;
+    let found = session.first(1, &query, &bound).await?;
     if found.is_empty() {
         return Ok(None);
     }
     let mut answer = WhoAnswer::new(thing);
     describe(session, &mut answer, &found, as_of).await?;
-    if found.len() > 1 {
-        answer.note(format!(
-            "{} sessions fit; this is the latest, and the list shows the others",
-            found.len()
-        ));
+    if found.all() > 1 {
+        answer.note(format!("{} sessions fit; this is the latest of them", found.all()));
         let recent = "SELECT issued_time, session_id, origin, last_used, event_count FROM sessions";
-        let query = format!("{recent} WHERE {condition} {LATEST_FIRST} 10");
-        answer.table("Sessions, latest first", session.rows(&query, &bound).await?);
+        let query = format!("{recent} WHERE {condition} {LATEST_FIRST}");
+        answer.table("Sessions, latest first", session.first(SHOWN, &query, &bound).await?);
     }
     Ok(Some(answer))
 }
@@ -89,8 +86,8 @@ pub(super) async fn describe(
     answer.fact("valid until", valid_until(found, as_of));
     answer.fact("key", keys(found));
     answer.fact("used", used(found, as_of));
-    answer.fact("from", words::few(cell("source_ips"), 5));
-    answer.fact("with", words::few(cell("user_agents"), 3));
+    answer.fact("from", words::few(found.list(0, "source_ips"), 5));
+    answer.fact("with", words::few(found.list(0, "user_agents"), 3));
     answer.chain = chain(session, found).await?;
     answer.table("What it did", actions(session, found).await?);
     answer.table("What it took from there", children(session, cell("session_id")).await?);
@@ -157,14 +154,12 @@ fn valid_until(found: &Rows, as_of: i64) -> String {
 }
 
 fn keys(found: &Rows) -> String {
-    let (issued, used) = (found.cell(0, "access_key_id"), found.cell(0, "used_access_key_ids"));
-    let others: Vec<_> = used.split(", ").filter(|key| !key.is_empty() && *key != issued).collect();
+    let (issued, used) = (found.cell(0, "access_key_id"), found.list(0, "used_access_key_ids"));
+    let others: Vec<_> = used.iter().filter(|key| *key != issued).cloned().collect();
     match (issued, others.as_slice()) {
         (issued, []) => issued.to_owned(),
-        ("", others) => format!("used: {}", words::few(&others.join(", "), 3)),
-        (issued, others) => {
-            format!("issued: {issued}; used: {}", words::few(&others.join(", "), 3))
-        }
+        ("", others) => format!("used: {}", words::few(others, 3)),
+        (issued, others) => format!("issued: {issued}; used: {}", words::few(others, 3)),
     }
 }
 
@@ -240,7 +235,7 @@ async fn chain(session: &Session, found: &Rows) -> Result<Vec<ChainStep>, QueryE
     Ok(steps)
 }
 
-/// What was done in the first session of `found`: by its keys, or by principal and creation time.
+/// What was done in the first session of `found`: what its keys signed, and by principal and creation time what none did.
 async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
     let query = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
@@ -248,9 +243,10 @@ async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
          max(last_time) AS last \
          FROM activity \
          WHERE ((array_has(string_to_array($keys, ', '), access_key_id) AND last_time >= $made - $slack) \
-             OR (principal_arn = $principal AND session_created BETWEEN $made - $slack AND $made + $slack)) \
+             OR (access_key_id IS NULL AND principal_arn = $principal \
+                 AND session_created BETWEEN $made - $slack AND $made + $slack)) \
              AND last_time <= $last AND event_date >= arrow_cast($made - $slack, 'Date32') \
-         GROUP BY 1, 2 ORDER BY records DESC, service, action LIMIT 8";
+         GROUP BY 1, 2 ORDER BY records DESC, service, action";
     let keys = match (found.cell(0, "used_access_key_ids"), found.cell(0, "access_key_id")) {
         ("", issued) => issued,
         (used, _) => used,
@@ -263,11 +259,11 @@ async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
         ("last", time(found.number(0, "last_used_micros"))),
         ("slack", ScalarValue::DurationMicrosecond(Some(2_000_000))),
     ]);
-    session.rows(query, &bound).await
+    session.first(SHOWN, query, &bound).await
 }
 
 async fn children(session: &Session, id: &str) -> Result<Rows, QueryError> {
     let query = "SELECT issued_time AS time, coalesce(role, principal_arn) AS took, session_name, event_count AS records \
-         FROM sessions WHERE parent_session_id = $id ORDER BY issued_time, session_id LIMIT 8";
-    session.rows(query, &values([("id", ScalarValue::from(id))])).await
+         FROM sessions WHERE parent_session_id = $id ORDER BY issued_time, session_id";
+    session.first(SHOWN, query, &values([("id", ScalarValue::from(id))])).await
 }

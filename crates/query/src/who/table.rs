@@ -6,15 +6,28 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::scalar::ScalarValue;
+use futures::StreamExt as _;
 
 use super::WhoTable;
 use crate::{QueryError, Session, Values};
+
+/// Rows that a table of an answer shows; it says how many there are more.
+pub(super) const SHOWN: usize = 8;
 
 /// Rows of text; nulls are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Rows {
     columns: Vec<String>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Vec<Cell>>,
+    /// Further rows that were counted and not kept.
+    more: usize,
+}
+
+/// A value as text, and the texts of a list one by one: what they hold may look like a separator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Cell {
+    text: String,
+    items: Vec<String>,
 }
 
 /// Values for a query's placeholders.
@@ -25,19 +38,36 @@ pub(super) fn values<const N: usize>(pairs: [(&str, ScalarValue); N]) -> Values 
 impl Session {
     /// Runs one of our own short queries.
     pub(super) async fn rows(&self, query: &str, values: &Values) -> Result<Rows, QueryError> {
-        let rows = self.sql(query, values).await?;
-        let columns = rows.schema.fields().iter().map(|field| field.name().clone()).collect();
-        let mut table = Rows { columns, rows: Vec::new() };
-        for batch in rows.collect().await? {
-            table.push(&batch)?;
-        }
-        Ok(table)
+        Rows::read(self.sql(query, values).await?, usize::MAX).await
+    }
+
+    /// The first `most` rows of one of our own short queries, and how many there are more.
+    pub(super) async fn first(
+        &self,
+        most: usize,
+        query: &str,
+        values: &Values,
+    ) -> Result<Rows, QueryError> {
+        Rows::read(self.sql(query, values).await?, most).await
     }
 }
 
 impl Rows {
+    /// The first `most` rows of a query or a report.
+    pub(super) async fn read(mut rows: crate::Rows, most: usize) -> Result<Self, QueryError> {
+        let columns = rows.schema.fields().iter().map(|field| field.name().clone()).collect();
+        let mut table = Self { columns, rows: Vec::new(), more: 0 };
+        while let Some(batch) = rows.stream.next().await {
+            let batch = batch?;
+            let kept = batch.num_rows().min(most - table.rows.len());
+            table.more += batch.num_rows() - kept;
+            table.push(&batch.slice(0, kept))?;
+        }
+        Ok(table)
+    }
+
     fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
-        let columns = batch.columns().iter().map(texts).collect::<Result<Vec<_>, _>>()?;
+        let columns = batch.columns().iter().map(cells).collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
             self.rows.push(columns.iter().map(|column| column[row].clone()).collect());
         }
@@ -52,25 +82,29 @@ impl Rows {
         self.rows.len()
     }
 
+    /// How many there are, with those that were not kept.
+    pub(super) fn all(&self) -> usize {
+        self.rows.len() + self.more
+    }
+
+    fn at(&self, row: usize, column: &str) -> Option<&Cell> {
+        let at = self.columns.iter().position(|name| name == column)?;
+        self.rows.get(row)?.get(at)
+    }
+
     /// The cell, empty where there is none.
     pub(super) fn cell(&self, row: usize, column: &str) -> &str {
-        let at = self.columns.iter().position(|name| name == column);
-        let cell = at.and_then(|at| self.rows.get(row)?.get(at));
-        cell.map_or("", String::as_str)
+        self.at(row, column).map_or("", |cell| cell.text.as_str())
+    }
+
+    /// What a list holds.
+    pub(super) fn list(&self, row: usize, column: &str) -> &[String] {
+        self.at(row, column).map_or(&[], |cell| cell.items.as_slice())
     }
 
     /// The cell as a number, 0 where it is none.
     pub(super) fn number(&self, row: usize, column: &str) -> i64 {
         self.cell(row, column).parse().unwrap_or_default()
-    }
-
-    /// The rows without one column.
-    pub(super) fn without(mut self, column: &str) -> Self {
-        if let Some(at) = self.columns.iter().position(|name| name == column) {
-            self.columns.remove(at);
-            self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
-        }
-        self
     }
 
     /// A column's cells.
@@ -80,7 +114,7 @@ impl Rows {
 
     /// As a table of an answer: column names become titles, columns without any value go.
     pub(super) fn titled(self, title: &str) -> WhoTable {
-        let filled = |at: &usize| self.rows.iter().any(|row| !row[*at].is_empty());
+        let filled = |at: &usize| self.rows.iter().any(|row| !row[*at].text.is_empty());
         let kept: Vec<_> = (0..self.columns.len()).filter(filled).collect();
         WhoTable {
             title: title.to_owned(),
@@ -88,21 +122,24 @@ impl Rows {
             rows: self
                 .rows
                 .iter()
-                .map(|row| kept.iter().map(|at| row[*at].clone()).collect())
+                .map(|row| kept.iter().map(|at| row[*at].text.clone()).collect())
                 .collect(),
+            more: self.more,
         }
     }
 }
 
 /// A column as text: times to the second, lists joined.
-fn texts(column: &ArrayRef) -> Result<Vec<String>, QueryError> {
+fn cells(column: &ArrayRef) -> Result<Vec<Cell>, QueryError> {
     if let DataType::List(_) = column.data_type() {
         let lists = column.as_list::<i32>();
         let joined = (0..lists.len()).map(|row| {
             if lists.is_null(row) {
-                return Ok(String::new());
+                return Ok(Cell::default());
             }
-            Ok(texts(&Arc::clone(&lists.value(row)))?.join(", "))
+            let items = cells(&Arc::clone(&lists.value(row)))?;
+            let items: Vec<String> = items.into_iter().map(|cell| cell.text).collect();
+            Ok(Cell { text: items.join(", "), items })
         });
         return joined.collect();
     }
@@ -110,5 +147,6 @@ fn texts(column: &ArrayRef) -> Result<Vec<String>, QueryError> {
         FormatOptions::new().with_null("").with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S"));
     let bug = |error: arrow::error::ArrowError| QueryError::Bug(error.to_string());
     let formatter = ArrayFormatter::try_new(column, &options).map_err(bug)?;
-    (0..column.len()).map(|row| formatter.value(row).try_to_string().map_err(bug)).collect()
+    let text = |row| formatter.value(row).try_to_string().map_err(bug);
+    (0..column.len()).map(|row| Ok(Cell { text: text(row)?, items: Vec::new() })).collect()
 }

@@ -98,6 +98,11 @@ pub(super) fn ago(time: i64, as_of: i64) -> String {
     format!("{} ago", counted(count, unit))
 }
 
+/// A length as a count.
+pub(super) fn number(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
 /// `1 record`, `2 records`.
 pub(super) fn counted(count: i64, noun: &str) -> String {
     match (count, noun) {
@@ -108,11 +113,10 @@ pub(super) fn counted(count: i64, noun: &str) -> String {
 }
 
 /// The first few of a long list.
-pub(super) fn few(list: &str, most: usize) -> String {
-    let all: Vec<_> = list.split(", ").filter(|item| !item.is_empty()).collect();
-    match all.len() {
-        length if length <= most => all.join(", "),
-        length => format!("{} and {} more", all[..most].join(", "), length - most),
+pub(super) fn few(list: &[String], most: usize) -> String {
+    match list.len() {
+        length if length <= most => list.join(", "),
+        length => format!("{} and {} more", list[..most].join(", "), length - most),
     }
 }
 
@@ -151,8 +155,10 @@ mod tests {
         ] {
             assert_eq!(ago(0, passed * second), text);
         }
-        assert_eq!(few("a, b, c", 2), "a, b and 1 more");
-        assert_eq!(few("", 2), "");
+        let list = ["a", "b (KHTML, like Gecko)", "c"].map(str::to_owned);
+        assert_eq!(few(&list, 2), "a, b (KHTML, like Gecko) and 1 more");
+        assert_eq!(few(&list, 3), "a, b (KHTML, like Gecko), c");
+        assert_eq!(few(&[], 2), "");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use rolecall_query::NamedOwner;
 
 use super::toml_text::{self, Document, Entry, Value};
-use crate::clock::{self, GivenTime};
+use crate::clock;
 use crate::commands::is_account;
 use crate::exit::Usage;
 use crate::settings::did_you_mean;
@@ -81,10 +81,7 @@ fn owner(
 
 /// The day, as `2026-01-05`. A time of day is more than anybody asks for, and is left out.
 fn day(text: &str) -> Result<String, clock::BadTime> {
-    let micros = match clock::parse_time(text)? {
-        GivenTime::Instant(micros) | GivenTime::Day(micros) => micros,
-    };
-    let text = clock::format_time(micros);
+    let text = clock::format_time(clock::parse_time(text)?.start());
     Ok(text.split(' ').next().unwrap_or_default().to_owned())
 }
 

@@ -253,6 +253,9 @@ fn job<'a>(
     let mut given = given.clone();
     given.retain(|name, _| !all || has(name));
     let values = report.bind(&given, now).map_err(|error| Usage::new(error.to_string()))?;
+    if let Some(zone) = given.get(ZONE).filter(|_| has(&ZONE.to_owned())) {
+        parse_zone(zone).map_err(|reason| Usage::new(format!("--param {ZONE}: {reason}")))?;
+    }
     let window = Window::of(&values, now);
     let account = account_of(&given);
     Ok(Job { report, given, values, window, account, wanted })

@@ -161,9 +161,33 @@ impl<'a> Case<'a> {
             let since = if never { grace } else { threshold };
             let again = self.account.logged(self.of, since, known);
             note(again.into_iter().any(|change| change.event.ends_with(" Active")), REACTIVATED);
+            note(self.told_again().is_some_and(|again| again > since), REACTIVATED);
             note(never && self.thing().used(0, known).is_some(), WAS_USED);
         }
         found
+    }
+
+    /// When IAM says, or lets one conclude, that the key was switched on again: by the time of its last change in a report, or
+    /// by the first reading that saw it active after one that did not.
+    fn told_again(&self) -> Option<Time> {
+        let mut rows: Vec<_> = self.account.readings.iter().collect();
+        rows.retain(|reading| reading.taken() <= self.as_of);
+        let keys = rows.iter().flat_map(|one| iam::keys(self.account, one));
+        let mut keys: Vec<_> = keys.filter(|key| key.of == self.of && key.id.is_some()).collect();
+        keys.sort_by_key(|key| key.status_read);
+        let told = keys.iter().filter(|key| key.active).filter_map(|key| key.rotated);
+        let off = keys.iter().rposition(|key| !key.active);
+        let seen = off.and_then(|off| keys.get(off + 1)).map(|key| key.status_read);
+        // Where the logs or a report tell when, it was then.
+        let logged = self.account.logged(self.of, 0, self.as_of);
+        let logged = logged.filter(|change| change.event.ends_with(" Active"));
+        let told = told.filter(|time| *time > self.thing().made);
+        let exact = told.chain(logged.map(|change| change.time)).max();
+        let off = off.map(|off| keys[off].status_read);
+        match (exact, seen) {
+            (Some(exact), Some(_)) if off.is_some_and(|off| exact > off) => Some(exact),
+            (exact, seen) => exact.max(seen),
+        }
     }
 
     /// A user's credentials at this time. One for a single service only if somebody told of it: IAM where it was asked for

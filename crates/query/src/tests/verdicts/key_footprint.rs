@@ -63,6 +63,21 @@ async fn calls_are_grouped_by_where_they_come_from() {
 }
 
 #[tokio::test]
+async fn each_key_is_in_the_state_that_stale_keys_gives_it() {
+    let keys = ["users", "access_keys", "access_key_last_used"];
+    let case = used_key().snapshot(1, &keys);
+    let listed = case.key("u", "AKIAU", 400).text("status", "Inactive");
+    let gone = case.key_change("DeleteAccessKey", "other", "AKIAOTHER", 1);
+    let case = case.add("iam_access_keys", listed).add("iam_changes", gone);
+    let of_key = [AS_OF, ("access_key", "AKIAU")];
+    let found = run(&case.lake, "key-footprint", &of_key, "state status").await;
+    assert!(found.lines().all(|line| line == "INACTIVE | Inactive"), "{found}");
+    assert_eq!(run(&case.lake, "stale-keys", &of_key, "state status").await, "INACTIVE | Inactive");
+    let of_other = [AS_OF, ("access_key", "AKIAOTHER")];
+    assert_eq!(run(&case.lake, "key-footprint", &of_other, "state status").await, " | ");
+}
+
+#[tokio::test]
 async fn addresses_have_the_names_that_the_user_gives_them() {
     let map = |name, value| Value::Map(vec![(name, value)]);
     let asn = Value::Map(vec![

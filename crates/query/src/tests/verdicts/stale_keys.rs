@@ -22,6 +22,15 @@ fn one_key(name: &str, row: impl FnOnce(Row) -> Row, used_days_ago: &[i64]) -> C
     uses.into_iter().fold(case.add("iam_access_keys", key), |case, row| case.add("activity", row))
 }
 
+/// A key that was read so many days ago with these states, where no log tells when it was switched.
+fn read_as(name: &str, readings: &[(i64, &str)]) -> Case {
+    readings.iter().fold(Case::new(name).logs(WINDOW), |case, (days, status)| {
+        let case = case.snapshot(*days, KEYS);
+        let key = by_iam(case.key("u", &key_id(name), 400), 350, "ec2").text("status", *status);
+        case.add("iam_access_keys", key)
+    })
+}
+
 struct Expected {
     name: &'static str,
     case: Case,
@@ -131,13 +140,13 @@ fn of_sources() -> Vec<Expected> {
         expect(
             "objects unasked",
             one_key("objects unasked", |key| key.flag("last_used_known", false), &[]),
-            "UNKNOWN | 400 | low | [NO_IAM_LAST_USED, BLIND_DATA_EVENTS]",
+            "UNKNOWN |  | low | [NO_IAM_LAST_USED, BLIND_DATA_EVENTS]",
         ),
         expect("objects recorded", recorded(), "USED | 3 | high | [IN_USE, IAM_ONLY]"),
         expect(
             "silence alone",
             one_key("silence alone", |key| key.flag("last_used_known", false), &[200]),
-            "UNKNOWN | 200 | low | [NO_IAM_LAST_USED]",
+            "UNKNOWN |  | low | [NO_IAM_LAST_USED]",
         ),
         expect(
             "by its session",
@@ -185,7 +194,7 @@ fn of_inventories() -> Vec<Expected> {
             },
             rows: vec![
                 format!("u |  | {} | USED | 20 | high | [IN_USE, NOT_IN_INVENTORY]", id("gone1")),
-                format!("u |  | {} | UNKNOWN | 200 | low | [NOT_IN_INVENTORY]", id("gone2")),
+                format!("u |  | {} | UNKNOWN |  | low | [NOT_IN_INVENTORY]", id("gone2")),
             ],
         },
         Expected {
@@ -196,7 +205,7 @@ fn of_inventories() -> Vec<Expected> {
                 case.add("activity", old)
             },
             rows: vec![
-                format!("u |  | {} | UNKNOWN | 200 | low | [NO_INVENTORY]", id("no inventory")),
+                format!("u |  | {} | UNKNOWN |  | low | [NO_INVENTORY]", id("no inventory")),
                 " |  |  | UNKNOWN |  | low | [NO_INVENTORY]".to_owned(),
             ],
         },
@@ -268,6 +277,26 @@ fn of_snapshots() -> Vec<Expected> {
                 case.add("iam_access_keys", key)
             },
             "UNKNOWN | 291 | low | [STALE_INVENTORY]",
+        ),
+        // Nobody knows how long it waited for what it was switched on again for.
+        expect(
+            "on again by the report",
+            one_key(
+                "on again by the report",
+                |key| by_iam(key, 300, "ec2").number("last_rotated", at(&ago(10))),
+                &[],
+            ),
+            "UNKNOWN | 8 | low | [ASKED_TOO_EARLY]",
+        ),
+        expect(
+            "on again since",
+            read_as("on again since", &[(30, "Inactive"), (2, "Active")]),
+            "UNKNOWN | 0 | low | [ASKED_TOO_EARLY]",
+        ),
+        expect(
+            "on again long since",
+            read_as("on again long since", &[(300, "Inactive"), (150, "Active"), (1, "Active")]),
+            "STALE | 148 | high | [IDLE_TOO_LONG]",
         ),
         // Written, and then the writer died before its snapshot's own row.
         Expected {

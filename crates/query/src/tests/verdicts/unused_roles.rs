@@ -190,7 +190,7 @@ fn unknown() -> Vec<(&'static str, Case, Vec<&'static str>)> {
         (
             "silence alone",
             with_role("silence alone", |row| row.flag("last_used_known", false)),
-            vec!["R | INSUFFICIENT_COVERAGE | 500 | low | [NO_IAM_LAST_USED]"],
+            vec!["R | INSUFFICIENT_COVERAGE |  | low | [NO_IAM_LAST_USED]"],
         ),
         (
             "silence alone, used",
@@ -222,7 +222,7 @@ fn unknown() -> Vec<(&'static str, Case, Vec<&'static str>)> {
                 "AROAR",
                 100,
             ),
-            vec!["R | INSUFFICIENT_COVERAGE | 100 | low | [NOT_IN_INVENTORY]"],
+            vec!["R | INSUFFICIENT_COVERAGE |  | low | [NOT_IN_INVENTORY]"],
         ),
         ("somebody else's", with_use(Case::new("somebody else's"), "AROAR", 3), vec![]),
         (

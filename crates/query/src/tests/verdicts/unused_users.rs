@@ -156,7 +156,7 @@ fn of_others() -> Vec<(&'static str, Case, &'static str)> {
                 let row = case.signed("U", "AKIALOGS", 100);
                 case.add("activity", row)
             },
-            "U | UNKNOWN | UNKNOWN | 0 | 100 | [NO_INVENTORY]",
+            "U | UNKNOWN | UNKNOWN | 0 |  | [NO_INVENTORY]",
         ),
     ]
 }
