@@ -3,7 +3,13 @@
 --   same.
 
 logged_accounts AS (
-    SELECT DISTINCT account_id AS logged_account_id
-    FROM coverage
+    SELECT account_id AS logged_account_id
+    FROM log_files
     WHERE account_id IS NOT NULL
+    UNION
+    -- A file whose name and place tell of no account is of those that its records are.
+    SELECT recipient_account_id
+    FROM activity
+    LEFT SEMI JOIN (SELECT log_file FROM log_files WHERE account_id IS NULL) AS unnamed ON activity.log_file = unnamed.log_file
+    WHERE recipient_account_id IS NOT NULL
 )
