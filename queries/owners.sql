@@ -70,7 +70,6 @@ things AS (
         keys.user_name AS name,
         keys.access_key_id,
         coalesce(keys.user_arn, user_tags.user_arn) AS arn,
-        user_tags.tags,
         keys.created,
         coalesce(keys.created_by, made.made_by) AS created_by,
         coalesce(keys.change_event_id, made.made_event_id) AS made_event_id,
@@ -88,7 +87,6 @@ things AS (
         iam_roles.role_name,
         NULL,
         iam_roles.role_arn,
-        iam_roles.tags,
         iam_roles.created,
         made.made_by,
         made.made_event_id,
@@ -105,15 +103,18 @@ things AS (
     WHERE NOT service_linked AND NOT identity_center AND role_is(iam_roles.account_id, iam_roles.role_name, $role)
 ),
 tagged AS (
-    SELECT
-        kind,
-        account_id,
-        name,
-        access_key_id,
-        lower(btrim(tag.key)) AS tag_key,
-        tag.key AS tag_name,
-        btrim(tag.value) AS tag_value
-    FROM (SELECT kind, account_id, name, access_key_id, unnest(map_entries(tags)) AS tag FROM things) AS entries
+    SELECT kind, account_id, name, lower(btrim(tag.key)) AS tag_key, tag.key AS tag_name, btrim(tag.value) AS tag_value
+    FROM (
+        SELECT 'key' AS kind, account_id, user_name AS name, unnest(map_entries(tags)) AS tag
+        FROM user_tags
+        UNION ALL
+        SELECT 'role', iam_roles.account_id, role_name, unnest(map_entries(tags))
+        FROM iam_roles
+        JOIN inventory_then
+            ON iam_roles.snapshot_id = inventory_then.snapshot_id
+            AND iam_roles.account_id = inventory_then.account_id
+            AND inventory_then.part = 'roles'
+    ) AS entries
     WHERE btrim(tag.value) <> ''
 ),
 owner_tags AS (
@@ -121,7 +122,6 @@ owner_tags AS (
         kind,
         account_id,
         name,
-        coalesce(access_key_id, '') AS key_id,
         first_value(tag_value ORDER BY rank, tag_name, tag_value) FILTER (WHERE rank IS NOT NULL) AS owner,
         first_value(tag_name ORDER BY rank, tag_name, tag_value) FILTER (WHERE rank IS NOT NULL) AS owner_tag,
         min(CASE WHEN tag_key = 'rolecall:asked' THEN tag_value END) AS asked,
@@ -137,7 +137,7 @@ owner_tags AS (
             END AS rank
         FROM tagged
     ) AS ranked
-    GROUP BY 1, 2, 3, 4
+    GROUP BY 1, 2, 3
 ),
 account_names AS (
     SELECT account_id AS named_account_id, last_value(account_name ORDER BY snapshot_time, snapshot_id, account_name) AS account_name
@@ -175,7 +175,7 @@ filed AS (
 ),
 owned AS (
     SELECT
-        things.* EXCEPT (tags),
+        things.*,
         coalesce(
             filed.named_owner,
             owner_tags.owner,
@@ -216,7 +216,6 @@ owned AS (
         ON things.kind = owner_tags.kind
         AND things.account_id = owner_tags.account_id
         AND things.name = owner_tags.name
-        AND coalesce(things.access_key_id, '') = owner_tags.key_id
     -- The people whose name, address or local part of an address is the user's name.
     LEFT JOIN directory AS own ON things.kind = 'key' AND lower(btrim(things.name)) = own.handle
     LEFT JOIN directory_likes AS alike

@@ -97,8 +97,9 @@ tagged AS (
         FROM role_inventory
         -- list-roles tells of no tags: those of before hold.
         JOIN (
-            SELECT account_id, role_name, role_id, last_value(tags ORDER BY roles_read_at) FILTER (WHERE cardinality(tags) > 0) AS tags
-            FROM role_words
+            SELECT account_id, role_name, role_id, last_value(tags ORDER BY snapshot_time) FILTER (WHERE cardinality(tags) > 0) AS tags
+            FROM iam_roles
+            WHERE snapshot_time <= $as_of
             GROUP BY account_id, role_name, role_id
         ) AS told
             ON role_inventory.account_id = told.account_id

@@ -6,28 +6,9 @@
 --   and of their keys too, without the keys' ids.
 
 inventory_parts AS (
-    SELECT
-        told.account_id,
-        told.snapshot_id,
-        told.snapshot_time,
-        told.last_used_as_of,
-        told.part,
-        coalesce(
-            iam_parts.read_at,
-            CASE WHEN told.part IN ('credential_report', 'access_key_last_used', 'role_last_used')
-                THEN least(told.last_used_as_of, told.snapshot_time) END,
-            told.snapshot_time
-        ) AS read_at,
-        iam_parts.time_from
-    FROM (
-        SELECT account_id, snapshot_id, snapshot_time, last_used_as_of, unnest(parts) AS part
-        FROM iam_snapshots
-        WHERE snapshot_time <= $as_of
-    ) AS told
-    LEFT JOIN iam_parts
-        ON told.snapshot_id = iam_parts.snapshot_id
-        AND told.account_id = iam_parts.account_id
-        AND told.part = iam_parts.part
+    SELECT *
+    FROM inventory_reads
+    WHERE snapshot_time <= $as_of
 ),
 -- When the parts of one snapshot were read, and which of these times are only those of files.
 snapshot_reads AS (

@@ -7,6 +7,9 @@ key_children AS (
     SELECT
         caller_access_key_id AS parent_key_id,
         issued_access_key_id AS child_key_id,
+        min(caller_user_name) AS parent_user_name,
+        min(caller_arn) AS parent_arn,
+        min(caller_principal_id) AS parent_user_id,
         event_time AS issued_time,
         coalesce(issued_expiration, event_time + INTERVAL '36 hours') AS expires
     FROM credential_events
@@ -15,5 +18,5 @@ key_children AS (
         AND caller_access_key_id LIKE 'AKIA%'
         AND issued_access_key_id IS NOT NULL
         AND event_time < $as_of
-    GROUP BY 1, 2, 3, 4
+    GROUP BY caller_access_key_id, issued_access_key_id, event_time, coalesce(issued_expiration, event_time + INTERVAL '36 hours')
 )

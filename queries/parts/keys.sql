@@ -13,11 +13,17 @@ key_uses AS (
     SELECT
         coalesce(parent_key_id, access_key_id) AS access_key_id,
         min(account_id) AS account_id,
-        last_value(user_name ORDER BY last_time, user_name)
-            FILTER (WHERE user_name IS NOT NULL AND parent_key_id IS NULL) AS user_name,
-        last_value(principal_arn ORDER BY last_time, principal_arn)
-            FILTER (WHERE principal_arn IS NOT NULL AND parent_key_id IS NULL) AS user_arn,
-        min(principal_id) FILTER (WHERE parent_key_id IS NULL) AS user_id,
+        -- Of a key that is seen in its sessions alone, the call that opened them says whose it is.
+        coalesce(
+            last_value(user_name ORDER BY last_time, user_name) FILTER (WHERE user_name IS NOT NULL AND parent_key_id IS NULL),
+            max(parent_user_name)
+        ) AS user_name,
+        coalesce(
+            last_value(principal_arn ORDER BY last_time, principal_arn)
+                FILTER (WHERE principal_arn IS NOT NULL AND parent_key_id IS NULL),
+            max(parent_arn)
+        ) AS user_arn,
+        coalesce(min(principal_id) FILTER (WHERE parent_key_id IS NULL), max(parent_user_id)) AS user_id,
         min(first_time) AS first_used,
         max(last_time) FILTER (WHERE parent_key_id IS NULL) AS last_used_itself,
         max(last_time) FILTER (WHERE parent_key_id IS NOT NULL) AS last_used_by_sessions,
@@ -162,31 +168,22 @@ key_history AS (
     LEFT JOIN key_changes ON seen.access_key_id = key_changes.access_key_id
     GROUP BY seen.account_id, seen.access_key_id
 ),
--- Which snapshot tells of a user's keys: the newest of all the account's keys, or a later one that lists this user's.
+-- The newest reading of all keys of an account, and later ones of some users'.
 key_listings AS (
-    SELECT account_id, snapshot_id, listed_user, time_from
-    FROM (
-        SELECT
-            *,
-            row_number() OVER (PARTITION BY account_id, listed_user ORDER BY read_at DESC, snapshot_id DESC) AS place
-        FROM (
-            SELECT DISTINCT
-                partly.account_id, partly.snapshot_id, key_words.user_name AS listed_user, partly.read_at, partly.time_from
-            FROM inventory_parts AS partly
-            JOIN key_words ON partly.snapshot_id = key_words.snapshot_id AND partly.account_id = key_words.account_id
-            LEFT JOIN inventory_then AS whole ON partly.account_id = whole.account_id AND whole.part = 'access_keys'
-            WHERE partly.part = 'access_keys_of_some' AND coalesce(partly.read_at > whole.read_at, true)
-        ) AS of_some
-    ) AS ranked
-    WHERE place = 1
-    UNION ALL
-    SELECT account_id, snapshot_id, arrow_cast(NULL, 'Utf8'), time_from
+    SELECT account_id, snapshot_id, read_at, time_from
     FROM inventory_then
     WHERE part = 'access_keys'
+    UNION ALL
+    SELECT partly.account_id, partly.snapshot_id, partly.read_at, partly.time_from
+    FROM inventory_parts AS partly
+    LEFT JOIN inventory_then AS whole ON partly.account_id = whole.account_id AND whole.part = 'access_keys'
+    WHERE partly.part = 'access_keys_of_some' AND coalesce(partly.read_at > whole.read_at, true)
 ),
 key_inventory AS (
     SELECT
-        key_words.* EXCEPT (use_read_at, known_until, renewed, from_file, last_used, last_used_service, last_used_region),
+        key_words.* EXCEPT (
+            use_read_at, known_until, renewed, from_file, time_from, place, last_used, last_used_service, last_used_region
+        ),
         coalesce(key_history.use_read_at, key_words.use_read_at) AS use_read_at,
         coalesce(key_history.last_used, key_words.last_used) AS last_used,
         coalesce(key_history.last_used_service, key_words.last_used_service) AS last_used_service,
@@ -196,19 +193,19 @@ key_inventory AS (
         coalesce(key_history.told_renewed, key_words.renewed) AS told_renewed,
         seen_off,
         on_again_by,
-        CASE WHEN from_file OR use_from_file THEN 'file' ELSE listing.time_from END AS time_from
-    FROM key_words
-    JOIN key_listings AS listing
-        ON key_words.snapshot_id = listing.snapshot_id
-        AND key_words.account_id = listing.account_id
-        AND coalesce(listing.listed_user, key_words.user_name) = key_words.user_name
-    LEFT JOIN key_listings AS later
-        ON listing.listed_user IS NULL
-        AND key_words.account_id = later.account_id
-        AND key_words.user_name = later.listed_user
+        CASE WHEN from_file OR use_from_file THEN 'file' ELSE time_from END AS time_from
+    FROM (
+        SELECT
+            key_words.*,
+            time_from,
+            rank() OVER (PARTITION BY key_words.account_id, user_name ORDER BY listing.read_at DESC, listing.snapshot_id DESC) AS place
+        FROM key_words
+        JOIN key_listings AS listing
+            ON key_words.snapshot_id = listing.snapshot_id AND key_words.account_id = listing.account_id
+    ) AS key_words
     LEFT JOIN key_history
         ON key_words.account_id = key_history.account_id AND key_words.access_key_id = key_history.access_key_id
-    WHERE later.listed_user IS NULL
+    WHERE place = 1
 ),
 key_told AS (
     SELECT

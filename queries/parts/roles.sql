@@ -63,7 +63,8 @@ role_uses AS (
     ) AS sessions_of_role
     LEFT JOIN (
         SELECT account_id AS known_account_id, role_id AS known_role_id, max(role_name) AS known_role_name
-        FROM role_words
+        FROM iam_roles
+        WHERE snapshot_time <= $as_of AND role_is(account_id, role_name, $role)
         GROUP BY 1, 2
     ) AS known ON role_id = known_role_id AND masked_account_id = known_account_id
     WHERE masked_account_id IS NULL OR role_arn IS NOT NULL OR known_role_name IS NOT NULL

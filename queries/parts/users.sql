@@ -111,7 +111,7 @@ user_keys AS (
         sum(CASE WHEN in_inventory AND status <> 'Active' THEN 1 ELSE 0 END) AS inactive_keys,
         bool_or(in_inventory AND status IS NULL) AS has_key_of_unknown_status,
         max(last_used) AS key_last_used,
-        max(CASE WHEN status IS DISTINCT FROM 'Inactive' THEN greatest(created, renewed) END) AS newest_key,
+        max(greatest(created, renewed)) AS newest_key,
         bool_and(NOT in_inventory OR iam_last_used_known) AS keys_known,
         bool_or(in_inventory) AS keys_listed,
         bool_or(in_inventory AND inventory_time_from = 'file') AS keys_from_file,
@@ -211,6 +211,7 @@ user_evidence AS (
         named.* EXCEPT (password_last_used, signing_certificates, told_use, inventory_time_from, has_unshown),
         CASE WHEN keys_from_file OR others_from_file THEN 'file' ELSE named.inventory_time_from END AS inventory_time_from,
         greatest(named.password_last_used, last_sign_in) AS password_last_used,
+        named.console_password IS NOT NULL OR named.password_last_used IS NOT NULL AS password_known,
         sign_in_event_id,
         coalesce(active_keys, 0) AS active_keys,
         coalesce(inactive_keys, 0) AS inactive_keys,
@@ -283,10 +284,11 @@ user_ages AS (
         CASE
             WHEN is_root THEN CASE WHEN password_last_used IS NULL THEN 'NEVER_USED' WHEN days_between(password_last_used, $as_of)
                 <= $threshold_days THEN 'USED' ELSE 'UNUSED' END
-            WHEN console_password IS NULL AND password_last_used IS NULL THEN 'UNKNOWN'
             WHEN NOT console_password THEN 'NONE'
-            WHEN password_last_used IS NULL THEN 'NEVER_USED'
             WHEN days_between(password_last_used, $as_of) <= $threshold_days THEN 'USED'
+            -- That the logs show an old sign-in is no word of IAM's on those since.
+            WHEN NOT password_known THEN 'UNKNOWN'
+            WHEN password_last_used IS NULL THEN 'NEVER_USED'
             ELSE 'UNUSED'
         END AS password
     FROM user_evidence
@@ -352,7 +354,7 @@ users AS (
                 WHEN in_use THEN 'USED'
                 WHEN is_root AND in_inventory AND NOT coalesce(mfa_active, true) THEN 'ROOT_NO_MFA'
                 WHEN is_root AND in_inventory THEN 'ROOT'
-                WHEN NOT in_inventory OR inventory_is_old OR password = 'UNKNOWN' OR NOT keys_known OR others_there THEN 'UNKNOWN'
+                WHEN NOT in_inventory OR inventory_is_old OR NOT password_known OR NOT keys_known OR others_there THEN 'UNKNOWN'
                 WHEN is_young THEN 'NEVER_USED_YOUNG'
                 WHEN made_again OR changed_since_asked OR asked_too_early THEN 'UNKNOWN'
                 WHEN password = 'NONE' AND active_keys = 0 AND NOT has_certificates

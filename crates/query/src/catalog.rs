@@ -64,6 +64,8 @@ const PLAIN_STEPS: [&str; 1] = ["current_events"];
 const LEDGER_STEPS: [&str; 2] = ["known_files", "delivered_days"];
 /// Steps that many queries share: computed once.
 const KEPT_STEPS: [&str; 2] = ["known_principals", "known_roles"];
+/// What parts of reports stand on, over and over in one query: computed once. It is described nowhere.
+const KEPT_FOR_PARTS: &str = "inventory_reads";
 /// Views in SQL. `sessions` is made in Rust.
 const VIEWS: [&str; 5] = ["assumptions", "access_keys", "roles", "coverage", "inventory"];
 
@@ -99,6 +101,7 @@ pub(crate) async fn build(
             views.push((name, step));
         }
     }
+    views.push((KEPT_FOR_PARTS, kept(&ground, KEPT_FOR_PARTS).await?));
     let mut relations = described_tables(&tables);
     for name in VIEWS {
         let (matter, provider) = public_view(&middle, name).await?;

@@ -156,6 +156,11 @@ pub(super) fn keys(account: &Account, reading: &Reading) -> Vec<KeyRow> {
         };
         let mut rows: Vec<KeyRow> = keys.map(row).collect();
         tie(&mut rows, &slots);
+        // Slots that no key of the list can be are keys of their own.
+        if rows.iter().all(|row| row.slot.is_some()) {
+            let taken: Vec<_> = rows.iter().map(|row| row.slot).collect();
+            rows.extend(slots.into_iter().filter(|slot| !taken.contains(&slot.slot)));
+        }
         rows
     };
     owners.into_iter().flat_map(of_owner).collect()

@@ -405,3 +405,39 @@ async fn regression_a_report_without_tags_takes_no_owner_away() {
     let case = case.with_key(|key| key.without("access_key_id").number("slot", 1));
     assert_eq!(ask(case, "owners", &[], "owner state").await, "amy@example.com | CONFIRMED");
 }
+
+#[tokio::test]
+async fn regression_a_key_that_is_seen_in_its_sessions_alone_is_its_users() {
+    let case = Case::new("sessions").snapshot(2, &["users", "credential_report"]).logs(WINDOW);
+    let slot = case.key("ci", "", 400).without("access_key_id").number("slot", 1);
+    let opened = event("token", &ago(1), "GetSessionToken")
+        .by_user("ci", "AKIACI")
+        .issues("ASIACI", &ago(0));
+    let session = case.signed("ci", "ASIACI", 1).text("credential_kind", "temporary");
+    let case = case.add("iam_access_keys", by_iam(slot, 300, "ec2"));
+    let case = case.add("credential_events", opened).add("activity", session);
+    let found = ask(case, "stale-keys", &[], "user_name slot state").await;
+    assert_eq!(found, "ci | 1 | USED\nci |  | USED");
+}
+
+#[tokio::test]
+async fn regression_an_old_sign_in_in_the_logs_is_no_word_on_the_password() {
+    let case = Case::new("old sign-in").snapshot(1, &[KEYS, OTHERS].concat()).logs(WINDOW);
+    let sign_in = event("login", &ago(80), "ConsoleLogin")
+        .text("caller_type", "IAMUser")
+        .text("caller_account_id", case.account.clone())
+        .text("caller_user_name", "con");
+    let case = case.with_user("con", |user| user).add("credential_events", sign_in);
+    assert_eq!(ask(case, "unused-users", &[], "state password").await, "UNKNOWN | UNKNOWN");
+}
+
+#[tokio::test]
+async fn regression_a_user_is_as_young_as_the_newest_key_on_or_off() {
+    let parts = [KEYS, OTHERS, &["credential_report"]].concat();
+    let case = Case::new("new and off").snapshot(1, &parts).logs(WINDOW);
+    let case = case.with_user("ci", |user| user.flag("console_password", false));
+    let old = case.key("ci", "AKIAOLD", 200);
+    let new = case.key("ci", "AKIANEW", 5).text("status", "Inactive");
+    let case = case.add("iam_access_keys", old).add("iam_access_keys", new);
+    assert_eq!(ask(case, "unused-users", &[], "state").await, "NEVER_USED_YOUNG");
+}
