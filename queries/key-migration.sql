@@ -101,7 +101,7 @@ WITH RECURSIVE facts AS (
             coalesce(days_held, make_array(-1))
         )), 0) = 0 AS held_before_off,
         -- Between the deactivation and the reading it was not on again where the report says that this was its last change;
-        -- elsewhere the logs have to. What the last minutes of a day brought is delivered on the next.
+        -- elsewhere the logs have to. What the last minutes of a day brought is delivered on the next, unless IAM was read then.
         coalesce(array_length(array_except(
             range(
                 arrow_cast(least(known_until, inventory_time, coalesce(rotated_read_at, deactivated)), 'Int64') / 86400000000,
@@ -109,7 +109,10 @@ WITH RECURSIVE facts AS (
             ),
             coalesce(iam_days_held, make_array(-1))
         )), 0) = 0
-            AND coalesce(iam_held_now, false) AS held_since_read
+            AND (
+                coalesce(iam_held_now, false)
+                OR coalesce(inventory_time >= arrow_cast(arrow_cast($as_of, 'Date32'), 'Timestamp(Microsecond, Some("UTC"))'), false)
+            ) AS held_since_read
     FROM keys
     LEFT JOIN callers ON keys.access_key_id = callers.access_key_id
     LEFT JOIN taken_lists ON keys.access_key_id = taken_lists.access_key_id

@@ -12,10 +12,10 @@ use crate::stamp::Parts;
 use crate::trails::TrailFacts;
 
 mod account;
+mod lists;
 
-pub(crate) use account::{
-    Accessed, AccountFacts, Key, LastUse, Listed, PagesOfLists, Slot, Subject,
-};
+pub(crate) use account::{Accessed, AccountFacts, Key, LastUse, Slot, Subject};
+pub(crate) use lists::{Listed, PagesOfLists};
 
 /// Everything that was read.
 #[derive(Debug, Default)]

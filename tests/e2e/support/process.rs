@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Far beyond what any of the commands needs, even on a busy machine.
-const TIME_LIMIT: Duration = Duration::from_secs(240);
+const TIME_LIMIT: Duration = Duration::from_secs(480);
 const SIGKILL: i32 = 9;
 
 /// A command about to be run.
