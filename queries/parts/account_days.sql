@@ -1,8 +1,9 @@
 -- title: The days of each account of which logs are held, as lists
 -- comment: Days are numbers since the epoch. days_held: all that was delivered on the day is held. iam_days_held: held in the region
---   where IAM's changes are logged, so that a change on that day would have been seen. iam_held_now: what was
---   delivered from there on the day of as_of is held, with the last minutes of the day before. Of the account's trails every look and every logged change counts: on a day on which one of them may have left out what IAM
---   changes, the day is held only by a file that lies where another delivers. An account of which no trail is known has what it has.
+--   where IAM's changes are logged, so that a change on that day would have been seen. iam_held_now: what was delivered from there on
+--   the day of as_of is held, with the last minutes of the day before. Of the account's trails every look and every logged change
+--   counts: on a day on which one of them may have left out what IAM changes, the day is held only by a file that lies where another
+--   delivers. An account of which no trail is known has what it has.
 -- with: held, iam_regions
 
 -- What each trail was known to write of IAM's changes, and from when; between a change and the next look nobody knows.
