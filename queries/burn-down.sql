@@ -51,7 +51,7 @@
 --   tell; an account without one in a week counts as it was last seen, and accounts_read says for how many that is so; what was
 --   idle then may be in use since, and is not counted on. And few sessions may be few logs: see share_held.
 
-WITH subjects AS (
+WITH subjects AS MATERIALIZED (
     SELECT
         inventory_subjects.account_id,
         inventory_subjects.snapshot_id,
@@ -146,7 +146,7 @@ span AS (
     ) AS firsts
     HAVING min(first_time) IS NOT NULL
 ),
-weeks AS (
+weeks AS MATERIALIZED (
     SELECT arrow_cast(unnest(generate_series(
         arrow_cast(first_week, 'Date32'),
         arrow_cast(least($to, $as_of), 'Date32'),
@@ -154,7 +154,7 @@ weeks AS (
     )), 'Timestamp(Microsecond, Some("UTC"))') AS week
     FROM span
 ),
-kept AS (
+kept AS MATERIALIZED (
     SELECT
         week,
         account_id,
@@ -284,7 +284,7 @@ trust_counts AS (
     GROUP BY week
 ),
 -- A credential report names no key: whether one of its slots is a key of before, or another, is not known.
-key_weeks AS (
+key_weeks AS MATERIALIZED (
     SELECT DISTINCT week, kept.account_id, access_key_id AS key
     FROM key_words
     JOIN kept

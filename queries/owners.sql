@@ -49,7 +49,7 @@
 -- screen: owner, state, kind, account_id, name, access_key_id, owner_source, asked
 -- pitfall: Who made a key is often who runs the tool that makes keys. It is a person to ask, not the owner.
 
-WITH made AS (
+WITH made AS MATERIALIZED (
     SELECT
         target_type AS made_type,
         coalesce(arn_account(target_arn), recipient_account_id) AS made_account_id,
@@ -63,7 +63,7 @@ WITH made AS (
         AND event_time < least($to, $as_of)
     GROUP BY 1, 2, 3
 ),
-things AS (
+things AS MATERIALIZED (
     SELECT
         'key' AS kind,
         keys.account_id,
@@ -152,7 +152,7 @@ account_names AS (
     GROUP BY account_id
 ),
 -- Of several entries of the file that match, the first counts.
-filed AS (
+filed AS MATERIALIZED (
     SELECT
         kind,
         account_id,

@@ -59,7 +59,7 @@ trail_spans AS (
         WINDOW by_time AS (PARTITION BY trail_arn ORDER BY said_at, is_change)
     ) AS spans
 ),
-iam_days AS (
+iam_days AS MATERIALIZED (
     SELECT
         account_id,
         arrow_cast(arrow_cast(day, 'Int32'), 'Int64') AS day_number,

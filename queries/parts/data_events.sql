@@ -22,11 +22,11 @@ data_services AS (
     ) AS services
 ),
 -- account_id is null where a trail is of the organisation, and so of every account.
-trails_known AS (
+trails_known AS MATERIALIZED (
     SELECT DISTINCT only_account_id AS account_id
     FROM trail_looks
 ),
-data_recorded AS (
+data_recorded AS MATERIALIZED (
     SELECT DISTINCT account_id, service
     FROM (SELECT only_account_id AS account_id, unnest(data_event_types) AS data_event_type FROM trail_looks) AS recorded
     JOIN data_services ON recorded.data_event_type = data_services.data_event_type

@@ -43,7 +43,7 @@ directory_people AS (
     FROM directory_rows
     GROUP BY 1
 ),
-directory_words AS (
+directory_words AS MATERIALIZED (
     SELECT
         *,
         bool_or(shares_active) OVER (PARTITION BY person) AS is_active
@@ -66,7 +66,7 @@ directory_words AS (
         WHERE word IS NOT NULL
     ) AS shared
 ),
-directory AS (
+directory AS MATERIALIZED (
     SELECT
         word AS handle,
         last_value(name ORDER BY state = 'active', state = 'inactive', store_time, name) AS directory_name,

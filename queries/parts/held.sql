@@ -140,7 +140,7 @@ held_counts AS (
         AND held_account_days.day_number = held_checks.day_number
     GROUP BY held_account_days.account_id
 ),
-held AS (
+held AS MATERIALIZED (
     SELECT
         held_counts.account_id,
         arrow_cast(arrow_cast(held_from, 'Int32'), 'Date32') AS held_from,

@@ -11,7 +11,7 @@ inventory_parts AS (
     WHERE snapshot_time <= $as_of
 ),
 -- When the parts of one snapshot were read, and which of these times are only those of files.
-snapshot_reads AS (
+snapshot_reads AS MATERIALIZED (
     SELECT
         account_id,
         snapshot_id,
@@ -31,7 +31,7 @@ snapshot_reads AS (
     FROM inventory_parts
     GROUP BY account_id, snapshot_id
 ),
-inventory_subjects AS (
+inventory_subjects AS MATERIALIZED (
     SELECT *
     FROM inventory_parts
     UNION ALL
@@ -39,7 +39,7 @@ inventory_subjects AS (
     FROM inventory_parts
     WHERE part = 'credential_report'
 ),
-inventory_then AS (
+inventory_then AS MATERIALIZED (
     SELECT
         account_id,
         part,

@@ -5,7 +5,7 @@
 --   changed. from_file: a time that this rests on is only that of a file.
 -- with: inventory_then
 
-key_words AS (
+key_words AS MATERIALIZED (
     SELECT
         * EXCEPT (status_from_file, use_from_file),
         use_read_at - INTERVAL '4 hours' AS known_until,

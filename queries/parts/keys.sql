@@ -83,7 +83,7 @@ key_activations AS (
         AND event_time < $as_of
     GROUP BY target_id
 ),
-key_changes AS (
+key_changes AS MATERIALIZED (
     SELECT
         target_id AS access_key_id,
         min(recipient_account_id) AS account_id,
@@ -144,7 +144,7 @@ key_logs AS (
 ),
 -- What all snapshots say of a key together. What one saw active was not inactive since a record before it; and what one saw
 -- inactive was so before a record after it. What one saw inactive, and a later one active, was switched on between the two.
-key_history AS (
+key_history AS MATERIALIZED (
     SELECT
         seen.account_id,
         seen.access_key_id,
@@ -306,7 +306,7 @@ key_neighbours AS (
     FROM key_facts
     LEFT JOIN user_renames ON account_id = renamed_account_id AND user_name = renamed_user
 ),
-key_rows AS (
+key_rows AS MATERIALIZED (
     SELECT
         * EXCEPT (
             status, ct_last_used, status_changed, renamed, unmatched_last_used, unmatched_changed, unmatched_activated, user_iam_last_used,
@@ -450,7 +450,7 @@ key_gaps AS (
         ) AS asked_too_early
     FROM key_ages
 ),
-keys AS (
+keys AS MATERIALIZED (
     SELECT
         *,
         CASE WHEN standing = 'USED' THEN days_idle_now ELSE days_idle_known END AS days_idle,

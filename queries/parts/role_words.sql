@@ -4,7 +4,7 @@
 --   with role.
 -- with: inventory_then
 
-role_words AS (
+role_words AS MATERIALIZED (
     SELECT
         *,
         use_read_at - INTERVAL '4 hours' AS known_until

@@ -7,7 +7,7 @@
 --   report with role, threshold_days, grace_days and max_inventory_days.
 -- with: held, logged_accounts, role_words
 
-role_history AS (
+role_history AS MATERIALIZED (
     SELECT
         account_id,
         role_name,
@@ -18,7 +18,7 @@ role_history AS (
     FROM role_words
     GROUP BY account_id, role_name, role_id
 ),
-role_inventory AS (
+role_inventory AS MATERIALIZED (
     SELECT
         role_words.* EXCEPT (last_used, use_read_at, known_until, from_file),
         -- A last use before the role was made is its predecessor's.

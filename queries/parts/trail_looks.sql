@@ -2,7 +2,7 @@
 -- comment: One row per trail that was logging. account_id is that of its ARN, the management account's where the trail is of the
 --   organisation; only_account_id is null then, since it records every account. not_recorded is never null here.
 
-trail_looks AS (
+trail_looks AS MATERIALIZED (
     SELECT
         trail_arn,
         snapshot_time,

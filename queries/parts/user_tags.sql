@@ -3,7 +3,7 @@
 --   before it hold.
 -- with: inventory_then
 
-user_tags AS (
+user_tags AS MATERIALIZED (
     SELECT
         iam_users.account_id,
         iam_users.user_name,

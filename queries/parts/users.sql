@@ -7,7 +7,7 @@
 --   what it rests on. For a report with threshold_days, grace_days and max_inventory_days.
 -- with: keys
 
-user_words AS (
+user_words AS MATERIALIZED (
     SELECT
         iam_users.*,
         CASE WHEN console_password IS NULL THEN coalesce(users_read_at, iam_users.snapshot_time)
@@ -22,7 +22,7 @@ user_words AS (
         AND iam_users.account_id = snapshot_reads.account_id
 ),
 -- What all snapshots say of a user together: details tell of no password, and a credential report of no tags.
-user_history AS (
+user_history AS MATERIALIZED (
     SELECT
         account_id,
         user_name,

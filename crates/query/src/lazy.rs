@@ -24,7 +24,7 @@ type Compute = dyn Fn() -> BoxFuture<'static, Result<Vec<RecordBatch>>> + Send +
 
 /// See the module.
 pub(crate) struct LazyTable {
-    name: &'static str,
+    name: String,
     schema: SchemaRef,
     runtime: Arc<RuntimeEnv>,
     compute: Box<Compute>,
@@ -40,13 +40,19 @@ struct Computed {
 impl LazyTable {
     /// A table of `schema`, whose rows `compute` makes.
     pub(crate) fn new(
-        name: &'static str,
+        name: &str,
         schema: SchemaRef,
         runtime: Arc<RuntimeEnv>,
         compute: impl Fn() -> BoxFuture<'static, Result<Vec<RecordBatch>>> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let compute = Box::new(compute);
-        Arc::new(Self { name, schema, runtime, compute, computed: OnceCell::new() })
+        Arc::new(Self {
+            name: name.to_owned(),
+            schema,
+            runtime,
+            compute,
+            computed: OnceCell::new(),
+        })
     }
 
     async fn computed(&self) -> Result<&Computed> {
@@ -57,7 +63,8 @@ impl LazyTable {
         let batches = (self.compute)().await?;
         let conform = |batch| conform(batch, &self.schema);
         let batches = batches.into_iter().map(conform).collect::<Result<Vec<_>>>()?;
-        let reservation = MemoryConsumer::new(self.name).register(&self.runtime.memory_pool);
+        let reservation =
+            MemoryConsumer::new(self.name.as_str()).register(&self.runtime.memory_pool);
         reservation.try_grow(batches.iter().map(RecordBatch::get_array_memory_size).sum())?;
         tracing::debug!(
             table = self.name,

@@ -10,6 +10,7 @@ mod findings;
 mod front_matter;
 mod functions;
 mod lazy;
+mod materialized;
 mod owners;
 mod params;
 mod parts;

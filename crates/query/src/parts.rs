@@ -101,8 +101,8 @@ mod tests {
         let sql = sql.unwrap();
         assert!(sql.starts_with("WITH "), "{sql}");
         assert!(sql.ends_with(",\na AS (SELECT 1) SELECT * FROM a"), "{sql}");
-        assert_eq!(sql.matches("held AS (").count(), 1, "{sql}");
-        assert_eq!(sql.matches("inventory_then AS (").count(), 1, "{sql}");
+        assert_eq!(sql.matches("held AS MATERIALIZED (").count(), 1, "{sql}");
+        assert_eq!(sql.matches("inventory_then AS MATERIALIZED (").count(), 1, "{sql}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::catalog::{self, Relation};
 use crate::functions::FUNCTIONS;
 use crate::functions::networks::Networks;
 use crate::reasons::{Explained, Explainer};
-use crate::{NamedOwner, QueryError, suggest};
+use crate::{NamedOwner, QueryError, materialized, suggest};
 
 /// How much a session may use.
 #[derive(Debug, Clone, Default)]
@@ -148,12 +148,12 @@ impl Session {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        let planned = self.context.sql_with_options(query, options).await;
-        let frame = planned.map_err(|error| suggest::explain(error.into(), &self.relations))?;
         let values = values
             .iter()
             .map(|(name, value)| (name.clone(), ScalarAndMetadata::new(value.clone(), None)));
-        Ok(frame.with_param_values(ParamValues::Map(values.collect()))?)
+        let values = ParamValues::Map(values.collect());
+        let planned = materialized::plan(&self.context, query, &options, &values).await;
+        planned.map_err(|error| suggest::explain(error.into(), &self.relations))
     }
 
     /// Tables and views with their columns, types and comments.

@@ -4,6 +4,7 @@ mod assuming;
 mod held;
 mod histories;
 pub(crate) mod lake;
+mod materialized;
 mod overviews;
 mod regressions;
 mod reporting;

@@ -50,7 +50,7 @@ fn take(scratch: &Scratch, lake: &Lake<'_>, more: &[&str]) -> Run {
 fn parts(lake: &Lake<'_>, account: &str, some: &str) -> Vec<String> {
     let query = format!(
         "SELECT concat(part, ' ', CAST(CAST(read_at AS DATE) AS VARCHAR), ' ', time_from) AS line FROM iam_parts
-         WHERE account_id = '{account}' AND part IN ({some}) ORDER BY part"
+         WHERE account_id = '{account}' AND part IN ({some}) ORDER BY part, read_at, time_from"
     );
     lake.sql(&query).iter().map(|row| row["line"].as_str().unwrap().to_owned()).collect()
 }
