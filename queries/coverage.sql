@@ -43,19 +43,22 @@ WITH cells AS (
         AND ($account IS NULL OR account_id = $account)
         AND ($role IS NULL OR account_id = coalesce(arn_account($role), split_part($role, '/', 1)))
 ),
-span AS (
-    SELECT min(day) AS first_day, max(day) AS last_day
+-- Small, and all that the grid needs of the cells.
+places AS MATERIALIZED (
+    SELECT account_id, aws_region, bool_or(delivered) AS delivers, min(day) AS first_day, max(day) AS last_day
     FROM cells
+    GROUP BY account_id, aws_region
 ),
 days AS (
     SELECT unnest(range(first_day, last_day + INTERVAL '1 day', INTERVAL '1 day')) AS day
-    FROM span
+    FROM (SELECT min(first_day) AS first_day, max(last_day) AS last_day FROM places) AS span
     WHERE first_day IS NOT NULL
 ),
 grid AS (
     SELECT account_id, aws_region, day
-    FROM (SELECT DISTINCT account_id, aws_region FROM cells WHERE delivered) AS places
+    FROM places
     CROSS JOIN days
+    WHERE delivers
 ),
 missing AS (
     SELECT account_id, aws_region, arrow_cast(arrow_cast(day_number, 'Int32'), 'Date32') AS day

@@ -319,7 +319,9 @@ key_rows AS MATERIALIZED (
         in_inventory,
         NOT in_inventory AND user_lacks_key_ids AS may_be_a_slot,
         counts_for_user AS used_by_unknown_key,
-        CASE WHEN counts_for_user THEN greatest(ct_last_used, unmatched_last_used) ELSE ct_last_used END AS ct_last_used,
+        greatest(ct_last_used, CASE WHEN counts_for_user THEN unmatched_last_used END) AS ct_last_used,
+        greatest(iam_last_used, ct_last_used, CASE WHEN counts_for_user THEN unmatched_last_used END) AS last_used,
+        use_read_at - INTERVAL '4 hours' AS known_until,
         CASE WHEN counts_for_user THEN unmatched_event_id END AS unmatched_event_id,
         -- A change of a key of unknown id may be of this one.
         CASE WHEN in_inventory AND access_key_id IS NULL THEN greatest(status_changed, unmatched_changed, renamed) ELSE status_changed END
@@ -363,9 +365,7 @@ key_evidence AS (
     SELECT
         key_rows.*,
         coalesce(status_read_at, keys_read_at) AS inventory_time,
-        use_read_at - INTERVAL '4 hours' AS known_until,
-        greatest(iam_last_used, ct_last_used) AS last_used,
-        greatest(created, renewed, iam_last_used, ct_last_used) AS idle_since,
+        greatest(created, renewed, last_used) AS idle_since,
         coalesce(held.coverage, 0.0) AS coverage,
         held.verified,
         held.silent_regions,

@@ -118,8 +118,8 @@ user_keys AS (
         min(CASE WHEN in_inventory THEN known_until END) AS keys_until,
         array_sort(array_agg(concat(coalesce(access_key_id, concat('slot ', slot)), ' ', coalesce(status, 'status unknown'))))
             AS keys
-    FROM keys
-    WHERE has_key
+    -- As far as a key's own facts go: whether it is idle is not asked here.
+    FROM key_rows
     GROUP BY account_id, user_name
 ),
 -- Of keys too that are gone: IAM forgets their last use, and an earlier inventory has it.
