@@ -10,7 +10,7 @@
 --   censor_days: integer = 1; a first use within so many days of the start of the logs is not called new
 -- columns:
 --   caller: who takes the role, without session
---   role: the role
+--   role: the role; for AssumeRoot the root that was taken
 --   method: how the role is taken
 --   first_seen: first time in all the logs before to, not only since from
 --   last_seen: last time
@@ -40,7 +40,14 @@ WITH held AS (
 ),
 acts AS (
     SELECT *, event_time >= $from AS recent, network_label(source_ip) AS network
-    FROM assumptions
+    FROM (
+        SELECT
+            * EXCEPT (role),
+            CASE WHEN method = 'assume_root'
+                THEN concat('arn:', coalesce(split_part(caller_arn, ':', 2), 'aws'), ':iam::', role_account_id, ':root')
+                ELSE role END AS role
+        FROM assumptions
+    ) AS taken
     WHERE outcome = 'success'
         AND role IS NOT NULL
         AND event_time < $to

@@ -7,7 +7,8 @@
 --   event_date: day of event_time in UTC
 --   event_source: service that was called
 --   event_name: call that was made
---   method: assume_role, chained_role, service, saml, web_identity, assume_root, console_switch or roles_anywhere
+--   method: assume_role, chained_role, service, saml, web_identity, assume_root, console_switch or roles_anywhere; of refusals, also
+--     pod_identity and identity_center, which lead to one of the others where they go through
 --   caller: who took the role, without session: user, role or root ARN, service, provider/subject, certificate, or
 --     account/unique id where the record masks the caller
 --   caller_type: kind of the calling identity: as in the leading record; for a switch without its AssumeRole, of whom

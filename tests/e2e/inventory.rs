@@ -288,7 +288,7 @@ fn logs_and_inventory_of_different_accounts_judge_nothing() {
     let known =
         lake.command("who").args(["AKIALAB0000000000001", "--as-of", "2026-01-05"]).run().exits(0);
     for words in
-        ["user/lab", "known to the inventory of 2026-01-05 08:00:00: no record", "Active, slot 1"]
+        ["user/lab", "known to the inventory of 2026-01-05 08:00:00Z: no record", "Active, slot 1"]
     {
         assert!(in_one_line(&known).contains(words), "{words}: {known}");
     }

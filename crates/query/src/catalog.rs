@@ -59,14 +59,14 @@ pub struct Column {
 }
 
 /// Steps that are plain SQL, in the order in which they build on each other.
-const PLAIN_STEPS: [&str; 1] = ["current_events"];
+const PLAIN_STEPS: [&str; 2] = ["current_events", "signed"];
 /// As [`PLAIN_STEPS`], on top of what tells whether rows have expired.
 const LEDGER_STEPS: [&str; 2] = ["known_files", "delivered_days"];
 /// Steps that many queries share: computed once.
 const KEPT_STEPS: [&str; 2] = ["known_principals", "known_roles"];
 /// What parts of reports stand on, over and over in one query: computed once. It is described nowhere.
 const KEPT_FOR_PARTS: &str = "inventory_reads";
-/// Views in SQL. `sessions` is made in Rust.
+/// Views in SQL. `sessions` is made in Rust, and `session_activity` stands on it.
 const VIEWS: [&str; 5] = ["assumptions", "access_keys", "roles", "coverage", "inventory"];
 
 /// Makes the views over `tables`, in contexts like `base`.
@@ -85,10 +85,16 @@ pub(crate) async fn build(
         ground.register_table(name, Arc::clone(&view))?;
         steps.push((name, view));
     }
+    let switches = switches::table(&ground)?;
+    // Who switched says whose id a masked record has.
+    let known = layer(&[
+        ("current_events", ground.table_provider("current_events").await?),
+        ("switch_pairs", Arc::clone(&switches) as _),
+    ])?;
     for name in KEPT_STEPS {
-        steps.push((name, kept(&ground, name).await?));
+        steps.push((name, kept(&known, name).await?));
     }
-    steps.push(("switch_pairs", switches::table(&ground)?));
+    steps.push(("switch_pairs", switches));
     let middle = layer(&steps)?;
     let acts = view(&middle, &step_file("acts")).await?;
     middle.register_table("acts", acts)?;
@@ -108,8 +114,13 @@ pub(crate) async fn build(
         relations.push(described_view(name, &matter, &provider.schema()));
         views.push((name, provider));
     }
-    views.push(("sessions", sessions::table(&middle)));
+    let (of_sessions, signers) = sessions::tables(&middle);
+    views.push(("sessions", of_sessions));
     relations.push(sessions::relation());
+    middle.register_table("session_signers", signers)?;
+    let (matter, acted) = public_view(&middle, "session_activity").await?;
+    relations.push(described_view("session_activity", &matter, &acted.schema()));
+    views.push(("session_activity", acted));
     // Of the run, not of the lake: none of the tables that are described.
     views.push(("named_owners", owners::table(&options.owners)?));
     relations.sort_by(|a, b| (a.kind as u8, &a.name).cmp(&(b.kind as u8, &b.name)));

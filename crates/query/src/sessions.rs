@@ -11,6 +11,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::error::Result;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::{FutureExt, TryStreamExt};
+use tokio::sync::OnceCell;
 
 use self::columns::Columns;
 use self::issues::Issues;
@@ -28,15 +29,28 @@ mod output;
 mod rows;
 mod uses;
 
-/// The view as a table that is computed when first read.
-pub(crate) fn table(context: &SessionContext) -> Arc<dyn TableProvider> {
-    let runtime = context.runtime_env();
-    let context = context.clone();
-    let compute = move || {
-        let context = context.clone();
-        async move { compute(&context).await }.boxed()
+/// The view, and the table that ties rows of activity to it: computed together, when either is first read.
+pub(crate) fn tables(context: &SessionContext) -> (Arc<dyn TableProvider>, Arc<dyn TableProvider>) {
+    let computed: Arc<OnceCell<Computed>> = Arc::default();
+    let table = |name, schema, take: fn(&Computed) -> &Vec<RecordBatch>| {
+        let (context, computed) = (context.clone(), Arc::clone(&computed));
+        let runtime = context.runtime_env();
+        let compute = move || {
+            let (context, computed) = (context.clone(), Arc::clone(&computed));
+            async move { Ok(take(computed.get_or_try_init(|| compute(&context)).await?).clone()) }
+                .boxed()
+        };
+        LazyTable::new(name, schema, runtime, compute)
     };
-    LazyTable::new("sessions", output::schema(), runtime, compute)
+    (
+        table("sessions", output::schema(), |computed| &computed.sessions),
+        table("session_signers", output::signers_schema(), |computed| &computed.signers),
+    )
+}
+
+struct Computed {
+    sessions: Vec<RecordBatch>,
+    signers: Vec<RecordBatch>,
 }
 
 /// The view as `describe` shows it.
@@ -56,10 +70,11 @@ pub(crate) fn relation() -> Relation {
     }
 }
 
-async fn compute(context: &SessionContext) -> Result<Vec<RecordBatch>> {
+async fn compute(context: &SessionContext) -> Result<Computed> {
     let mut names = Names::default();
     let mut issues = Issues::default();
     each_batch(step(context, "issues").await?, |columns| issues.push(columns, &mut names)).await?;
+    issues.mark_signed_in();
     let mut uses = Uses::default();
     each_batch(step(context, "uses").await?, |columns| uses.push(columns, &mut names)).await?;
     let mut held = chains::Held::default();
@@ -70,13 +85,9 @@ async fn compute(context: &SessionContext) -> Result<Vec<RecordBatch>> {
     let used = uses::attribute(uses, &issues, &index, &names);
     let chains = chains::walk(&issues, &index, &names);
     issues.complete(&used, &mut names);
-    output::build(&rows::Linked {
-        issues: &issues,
-        chains: &chains,
-        used: &used,
-        held: &held,
-        names: &names,
-    })
+    let linked =
+        rows::Linked { issues: &issues, chains: &chains, used: &used, held: &held, names: &names };
+    Ok(Computed { sessions: output::build(&linked)?, signers: output::build_signers(&linked)? })
 }
 
 async fn step(context: &SessionContext, name: &str) -> Result<DataFrame> {

@@ -4,17 +4,22 @@
 //! chain, from where, when, doing what, and how sure that is. The answer is data; how it looks is the
 //! caller's business. Text in it comes from logs and is hostile.
 
+use std::collections::BTreeSet;
+
 use crate::{QueryError, Session};
 
 mod address;
 mod caller;
 mod change;
 mod event;
+mod forwarded;
 mod inventory;
 mod key;
 mod missing;
+mod person;
 mod principal;
 mod role;
+mod root;
 mod session;
 mod table;
 mod thing;
@@ -134,14 +139,19 @@ impl WhoAnswer {
 
 /// Answers who `thing` is. `as_of` is the answer's "now", in microseconds since the Unix epoch.
 pub async fn who(session: &Session, thing: &str, as_of: i64) -> Result<WhoAnswer, QueryError> {
-    let thing = Thing::recognise(thing);
+    let thing = in_account(session, Thing::recognise(thing)).await?;
     let answer = match thing.kind {
         ThingKind::LongTermKey => key::long_term(session, &thing, as_of).await?,
         ThingKind::TemporaryKey => session::by_key(session, &thing, as_of).await?,
         ThingKind::Role => role::answer(session, &thing, as_of).await?,
-        ThingKind::User | ThingKind::Root => principal::by_arn(session, &thing, as_of).await?,
+        ThingKind::User => principal::by_arn(session, &thing, as_of).await?,
+        ThingKind::Root => root::answer(session, &thing, as_of).await?,
         ThingKind::Session => session::by_arn(session, &thing, as_of).await?,
-        ThingKind::Event => event::answer(session, &thing, as_of).await?,
+        ThingKind::Event => match event::answer(session, &thing, as_of).await? {
+            // The ids of people in an identity store look like those of events.
+            None => person::answer(session, &thing, as_of).await?,
+            found => found,
+        },
         ThingKind::Address => address::answer(session, &thing, as_of).await?,
         ThingKind::UniqueId => principal::by_unique_id(session, &thing, as_of).await?,
         ThingKind::Name => by_name(session, &thing, as_of).await?,
@@ -165,7 +175,42 @@ pub async fn who(session: &Session, thing: &str, as_of: i64) -> Result<WhoAnswer
     if let Some(answer) = caller::answer(session, &thing, as_of).await? {
         return Ok(answer);
     }
+    // What stands where an address should: a service, or what the log has of a broken one.
+    if let Some(answer) = address::answer(session, &thing, as_of).await? {
+        return Ok(answer);
+    }
+    if let Some(account) = account_called(session, &thing.text).await? {
+        let account = Thing::recognise(&account);
+        if let Some(answer) = caller::answer(session, &account, as_of).await? {
+            return Ok(answer);
+        }
+    }
     missing::answer(session, &thing).await
+}
+
+/// A role of an account that is called by its name, as `Production/Deploy`, gets the account's id.
+async fn in_account(session: &Session, thing: Thing) -> Result<Thing, QueryError> {
+    let Some((account, role)) =
+        thing.text.split_once('/').filter(|_| thing.kind == ThingKind::Name)
+    else {
+        return Ok(thing);
+    };
+    let id = account_called(session, account).await?;
+    Ok(id.map_or(thing.clone(), |id| Thing::recognise(&format!("{id}/{role}"))))
+}
+
+/// The id of the one account that an inventory or the list of accounts calls so.
+async fn account_called(session: &Session, name: &str) -> Result<Option<String>, QueryError> {
+    let bound = table::values([("name", datafusion::scalar::ScalarValue::from(name))]);
+    let mut ids = BTreeSet::new();
+    for query in [
+        "SELECT DISTINCT account_id AS id FROM iam_snapshots WHERE lower(account_name) = lower($name)",
+        "SELECT DISTINCT known_account_id AS id FROM known_accounts WHERE lower(name) = lower($name)",
+    ] {
+        let found = session.rows(query, &bound).await?;
+        ids.extend(found.column("id").map(str::to_owned));
+    }
+    Ok(ids.pop_first().filter(|_| ids.is_empty()))
 }
 
 /// A bare name may be a role's, a user's or a session's; or an event id of an unusual form.
@@ -178,6 +223,9 @@ async fn by_name(
         return Ok(Some(answer));
     }
     if let Some(answer) = principal::by_name(session, thing, as_of).await? {
+        return Ok(Some(answer));
+    }
+    if let Some(answer) = person::answer(session, thing, as_of).await? {
         return Ok(Some(answer));
     }
     if let Some(answer) = session::by_name(session, thing, as_of).await? {

@@ -13,7 +13,7 @@ impl World {
     pub(crate) fn caller_row(&self, caller: &Caller) -> Act {
         let mut act = Act { caller_resolved_by: String::from("record"), ..Act::default() };
         match caller {
-            Caller::Key(key) | Caller::ForwardedKey(key, _) => {
+            Caller::Key(key) | Caller::ForwardedKey(key, ..) => {
                 let key = &self.keys[key.0];
                 let user = &self.users[key.user.0];
                 act.method = String::from("assume_role");
@@ -106,7 +106,7 @@ impl World {
     /// `principalId` of a caller, as its own and masked records carry it.
     pub(crate) fn principal_of(&self, caller: &Caller) -> String {
         match caller {
-            Caller::Key(key) | Caller::ForwardedKey(key, _) => {
+            Caller::Key(key) | Caller::ForwardedKey(key, ..) => {
                 self.users[self.keys[key.0].user.0].id.clone()
             }
             Caller::Session(session) | Caller::Forwarded(session, _) => {

@@ -73,8 +73,8 @@ pub(crate) struct RoleInfo {
 pub(crate) enum Caller {
     /// An IAM user with a long-term key.
     Key(KeyIx),
-    /// The same, forwarded by a service: the record keeps the key and gains a session context.
-    ForwardedKey(KeyIx, &'static str),
+    /// The same, forwarded by a service: the record gains a session context, and keeps the key or has the service's own.
+    ForwardedKey(KeyIx, &'static str, Option<String>),
     /// Whoever holds a session.
     Session(SessIx),
     /// A service acting in the session: no key in the record.
@@ -457,7 +457,7 @@ impl World {
 
     pub(crate) fn account_of(&self, caller: &Caller) -> Option<AccountIx> {
         match caller {
-            Caller::Key(key) | Caller::ForwardedKey(key, _) => {
+            Caller::Key(key) | Caller::ForwardedKey(key, ..) => {
                 Some(self.users[self.keys[key.0].user.0].account)
             }
             Caller::Session(session) | Caller::Forwarded(session, _) => Some(self.home(*session)),

@@ -74,7 +74,7 @@ impl World {
         let (ip, agent) = match caller {
             Caller::Service(service)
             | Caller::Forwarded(_, service)
-            | Caller::ForwardedKey(_, service) => ((*service).to_owned(), (*service).to_owned()),
+            | Caller::ForwardedKey(_, service, _) => ((*service).to_owned(), (*service).to_owned()),
             _ => (String::from("198.51.100.7"), String::from(CLI)),
         };
         let direct = !matches!(
@@ -154,8 +154,10 @@ impl World {
     /// The `userIdentity` of a caller.
     pub(crate) fn identity(&self, caller: &Caller) -> Identity {
         match caller {
-            Caller::Key(key) => self.key_identity(*key, None),
-            Caller::ForwardedKey(key, service) => self.key_identity(*key, Some(service)),
+            Caller::Key(key) => self.key_identity(*key, None, None),
+            Caller::ForwardedKey(key, service, with) => {
+                self.key_identity(*key, Some(service), with.as_deref())
+            }
             Caller::Session(session) => self.session_identity(*session, None),
             Caller::Forwarded(session, service) => self.session_identity(*session, Some(service)),
             Caller::Service(service) => {
@@ -210,7 +212,7 @@ impl World {
         Obj::new().str("userId", user_id).str("identityStoreArn", &store).end()
     }
 
-    fn key_identity(&self, key: KeyIx, service: Option<&str>) -> Identity {
+    fn key_identity(&self, key: KeyIx, service: Option<&str>, with: Option<&str>) -> Identity {
         let info = &self.keys[key.0];
         let user = &self.users[info.user.0];
         let context = service.map(|_| context(Obj::new().end(), info.created, false).end());
@@ -219,15 +221,15 @@ impl World {
             .str("principalId", &user.id)
             .str("arn", &user.arn)
             .str("accountId", &self.accounts[user.account].id)
-            .str("accessKeyId", &info.id)
+            .str("accessKeyId", with.unwrap_or(&info.id))
             .str("userName", &user.name)
             .opt_raw("sessionContext", context.as_deref())
             .opt("invokedBy", service)
             .end();
         Identity {
             json: Some(json),
-            signer: Signer::Key(key),
-            key: Some(info.id.clone()),
+            signer: if with.is_some() { Signer::Nobody } else { Signer::Key(key) },
+            key: Some(with.unwrap_or(&info.id).to_owned()),
             shows: vec![(user.id.clone(), user.arn.clone())],
         }
     }

@@ -99,11 +99,27 @@ fn mask(delivered: &Delivered, intent: &ActIntent, act: &mut Act, switched: bool
         act.caller_resolved_by = String::from("principal_id");
         // No record of the act names the caller, so that its ARN with session stays unknown.
         act.caller = (*arn).to_owned();
+    } else if let Some(caller) = intent.unique.as_deref().and_then(|id| switched_as(delivered, id))
+    {
+        act.caller_resolved_by = String::from("principal_id");
+        act.caller = caller;
     } else {
         act.caller_resolved_by = String::from("none");
         let account = act.caller_account_id.clone().unwrap_or_default();
         act.caller = format!("{account}/{}", unsessioned(&principal));
     }
+}
+
+/// Who has a unique id, where a console switch shows: its masked record has the id, and the console's own the name.
+fn switched_as(delivered: &Delivered, id: &str) -> Option<String> {
+    let told = |act: &&ActIntent| {
+        let held = |wanted| {
+            act.copies.iter().any(|(record, view)| *view == wanted && delivered.holds(*record))
+        };
+        act.unique.as_deref() == Some(id) && held(View::Masked) && held(View::Switch)
+    };
+    let act = delivered.world.acts.iter().find(told)?;
+    Some(switched_caller(delivered, act))
 }
 
 /// The caller named by `SwitchFrom`, without session: a user, or a role as far as its ARN is known.
@@ -255,7 +271,7 @@ fn descend(
         return direct(caller, kind);
     }
     match &intent.parent {
-        Some(Caller::Key(key) | Caller::ForwardedKey(key, _)) => {
+        Some(Caller::Key(key) | Caller::ForwardedKey(key, ..)) => {
             let info = &world.keys[key.0];
             let mut descent = direct(world.users[info.user.0].arn.clone(), "iam_user");
             descent.link = "long_term_key";

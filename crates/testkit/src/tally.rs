@@ -224,7 +224,7 @@ fn edges(acts: &[Act]) -> Vec<Edge> {
     }
     let mut found: BTreeMap<(String, String, String), Found> = BTreeMap::new();
     for act in acts.iter().filter(|act| act.outcome == "success") {
-        let Some(role) = &act.role else { continue };
+        let Some(role) = act.taken() else { continue };
         let key = (act.caller.clone(), role.clone(), act.method.clone());
         let found = found.entry(key).or_insert_with(|| Found {
             edge: Edge {

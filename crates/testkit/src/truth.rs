@@ -200,6 +200,15 @@ pub struct Act {
     pub copies: u64,
 }
 
+impl Act {
+    /// What was taken: the role, or for AssumeRoot the root of the target account.
+    pub fn taken(&self) -> Option<String> {
+        let root =
+            || self.role_account_id.as_ref().map(|account| format!("arn:aws:iam::{account}:root"));
+        if self.method == "assume_root" { root() } else { self.role.clone() }
+    }
+}
+
 /// One session: a row of the `sessions` view.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {

@@ -39,7 +39,9 @@ leading AS (
     LEFT JOIN switch_pairs AS pair
         ON copies.act_key = pair.assume_key AND copies.event_name = pair.assume_event_name
     LEFT JOIN known_principals AS known
-        ON copies.masked AND split_part(copies.caller_principal_id, ':', 1) = known.unique_id
+        ON copies.masked
+        AND split_part(copies.caller_principal_id, ':', 1) = known.unique_id
+        AND coalesce(copies.caller_account_id = arn_account(known.arn), true)
 ),
 -- A switch logs the new session as its caller; the person stands in SwitchFrom.
 named AS (
@@ -86,6 +88,9 @@ SELECT
         WHEN event_name = 'AssumeRoleWithSAML' THEN 'saml'
         WHEN event_name = 'AssumeRoleWithWebIdentity' THEN 'web_identity'
         WHEN event_name = 'CreateSession' THEN 'roles_anywhere'
+        -- Where these go through, the AssumeRole that they lead to tells; a refusal leaves no other record.
+        WHEN event_name = 'AssumeRoleForPodIdentity' AND outcome = 'failure' THEN 'pod_identity'
+        WHEN event_name = 'GetRoleCredentials' AND outcome = 'failure' THEN 'identity_center'
         WHEN is_switch OR paired THEN 'console_switch'
         WHEN event_name <> 'AssumeRole' THEN NULL
         WHEN caller_type = 'AWSService' OR (caller_type IS NULL AND caller_invoked_by IS NOT NULL) THEN 'service'
@@ -148,7 +153,8 @@ SELECT
         coalesce(
             role_arn,
             known_role_arn,
-            CASE WHEN role_name IS NOT NULL THEN concat_ws('/', role_account_id, role_name) END
+            CASE WHEN role_name IS NOT NULL THEN concat_ws('/', role_account_id, role_name) END,
+            CASE WHEN permission_set IS NOT NULL AND outcome = 'failure' THEN concat_ws('/', role_account_id, concat('AWSReservedSSO_', permission_set, '_*')) END
         ) END AS role,
     role_arn,
     role_arn_source,

@@ -1,7 +1,8 @@
 -- title: Acts that handed out credentials or made a role session
 -- comment: One row per session that the lake saw being issued. A user's console sign-in starts a session too, whose key no
 --   record of it shows; that of a role does not, since the role was taken before. A sign-in token that repeats the
---   key it was asked with is no new session. principal_id and principal_arn are what records signed in the session
+--   key it was asked with is no new session. issues_session: false of a session's own way into the console, which only says that it
+--   uses other keys from then on. principal_id and principal_arn are what records signed in the session
 --   will carry.
 
 SELECT
@@ -46,14 +47,23 @@ SELECT
     caller_session_name,
     caller_session_created,
     identity_provider,
-    source_identity
-FROM acts
-WHERE outcome = 'success'
-    AND (
+    source_identity,
+    -- A person's console, portal or login turns what it was given into keys of its own.
+    issued_access_key_id IS NULL
+        OR event_name NOT IN ('AssumeRole', 'GetSessionToken', 'GetFederationToken', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'CreateSession')
+        OR method = 'console_switch'
+        OR coalesce(caller_type IN ('SAMLUser', 'IdentityCenterUser') OR caller = 'account-access.amazonaws.com', false) AS uses_other_keys,
+    issues_session
+FROM (
+    SELECT
+        *,
         event_name IN (
             'AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'CreateSession', 'SwitchRole'
         )
-        OR (event_name = 'ConsoleLogin' AND caller_type IN ('IAMUser', 'Root'))
-        OR (issued_access_key_id IS NOT NULL AND issued_access_key_id IS DISTINCT FROM caller_access_key_id)
-    )
+            OR (event_name = 'ConsoleLogin' AND coalesce(caller_type IN ('IAMUser', 'Root'), false))
+            OR (issued_access_key_id IS NOT NULL AND issued_access_key_id IS DISTINCT FROM caller_access_key_id) AS issues_session
+    FROM acts
+    WHERE outcome = 'success'
+) AS done
+WHERE issues_session OR event_name IN ('ConsoleLogin', 'GetSigninToken')
 ORDER BY event_time, event_id, act_key, event_name

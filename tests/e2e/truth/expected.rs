@@ -255,6 +255,19 @@ impl<'a> Known<'a> {
     fn set_use(&self, row: &mut Row, session: &Session) {
         let uses = self.uses(session);
         assert_eq!(uses.len() as u64, session.event_count, "the truth, or its reader: {session:?}");
+        // No service acts on for a session here with a key of its own.
+        set(row, "forwarded_count", 0);
+        set(row, "forwarded_access_key_ids", Vec::<String>::new());
+        let is_twin = |other: &&Session| {
+            let near = other.issued_time.abs_diff(session.issued_time) <= 2_000_000;
+            near && other.session_id.is_some()
+                && other.session_id != session.session_id
+                && other.principal_arn == session.principal_arn
+        };
+        let has_twin = self.truth.sessions.iter().any(|other| is_twin(&other));
+        let of_several =
+            if has_twin && session.session_id.is_some() { session.uses_by_session } else { 0 };
+        set(row, "uses_of_several", of_several);
         set(row, "services", distinct(uses.iter().map(|seen| seen.service())));
         set(row, "source_ips", distinct(uses.iter().filter_map(|seen| seen.source_ip())));
         set(row, "user_agents", distinct(uses.iter().filter_map(|seen| seen.text("/userAgent"))));

@@ -76,7 +76,7 @@ impl Known<'_> {
             let acts = self.truth.acts.iter().filter(|act| {
                 act.outcome == "success"
                     && act.caller == edge.caller
-                    && act.role.as_ref() == Some(&edge.role)
+                    && act.taken().as_ref() == Some(&edge.role)
                     && act.method == edge.method
             });
             let acts: Vec<&Act> = acts.collect();

@@ -87,8 +87,8 @@ fn parent(issue: &Issue, at: usize, index: &Index<'_>, names: &Names) -> Parent 
     };
     match link {
         Link::Key(found) if found != at => Parent::Key(found),
-        Link::Session(found) if found != at => Parent::Session(found),
-        Link::Key(_) | Link::Session(_) => Parent::None(Link::None),
+        Link::Session(found, _) if found != at => Parent::Session(found),
+        Link::Key(_) | Link::Session(..) => Parent::None(Link::None),
         link => Parent::None(link),
     }
 }
@@ -141,7 +141,7 @@ impl Held {
         match link {
             Link::Ambiguous => return "ambiguous",
             Link::OtherSessionsKey => return "key_reused",
-            Link::Key(_) | Link::Session(_) | Link::None => {}
+            Link::Key(_) | Link::Session(..) | Link::None => {}
         }
         let account = subject.role_account.or(subject.account);
         let Some(since) = account.and_then(|account| self.since.get(&account)) else {

@@ -1,7 +1,7 @@
 //! Reads columns of a query's batch by name and row.
 
 use arrow::array::RecordBatch;
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::{DataFusionError, Result};
@@ -18,6 +18,9 @@ pub(super) struct Text(ArrayRef);
 
 /// A column of integers or of microseconds.
 pub(super) struct Number(ArrayRef);
+
+/// A column of flags.
+pub(super) struct Flag(BooleanArray);
 
 /// A column of lists of text.
 pub(super) struct TextList(ArrayRef);
@@ -37,6 +40,14 @@ impl<'a> Columns<'a> {
 
     pub(super) fn number(&self, name: &str) -> Result<Number> {
         Ok(Number(cast(self.column(name)?, &DataType::Int64)?))
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<Flag> {
+        let column = self.column(name)?;
+        let flags = column.as_boolean_opt().cloned();
+        flags
+            .map(Flag)
+            .ok_or_else(|| DataFusionError::Internal(format!("column {name} is no flag")))
     }
 
     pub(super) fn text_list(&self, name: &str) -> Result<TextList> {
@@ -61,6 +72,13 @@ impl Text {
 
     pub(super) fn name(&self, row: usize, names: &mut Names) -> Option<Name> {
         self.get(row).map(|text| names.intern(text))
+    }
+}
+
+impl Flag {
+    /// Whether the flag is known and set.
+    pub(super) fn get(&self, row: usize) -> bool {
+        !self.0.is_null(row) && self.0.value(row)
     }
 }
 

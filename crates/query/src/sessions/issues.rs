@@ -1,9 +1,11 @@
 //! The sessions that the lake saw being issued, by time and event id.
 
+use std::collections::HashMap;
+
 use datafusion::error::Result;
 
 use super::columns::Columns;
-use super::linking::Subject;
+use super::linking::{Owner, SLACK_MICROS, Subject};
 use super::names::{Name, Names};
 use super::uses::Used;
 use crate::functions::arn;
@@ -31,6 +33,8 @@ pub(super) struct Issue {
     pub(super) caller_session: Subject,
     pub(super) caller_kind: CallerKind,
     pub(super) source_identity: Option<Name>,
+    /// Whether what is done in the session is signed with other keys than the issue shows, or may be.
+    pub(super) uses_other_keys: bool,
 }
 
 /// What kind of caller stands at the start of a chain, if nothing stands before it.
@@ -70,6 +74,8 @@ impl CallerKind {
 #[derive(Debug, Default)]
 pub(super) struct Issues {
     pub(super) list: Vec<Issue>,
+    /// Sessions that were taken into the console, by principal: when they were made, as far as the record says, or seen.
+    sign_ins: HashMap<Name, Vec<(Option<i64>, i64)>>,
 }
 
 impl Issues {
@@ -99,9 +105,18 @@ impl Issues {
             text("caller_resolved_by")?,
             text("source_identity")?,
         ];
+        let [issues_session, other_keys] =
+            [columns.flag("issues_session")?, columns.flag("uses_other_keys")?];
         let callers = Callers::new(columns)?;
         for row in 0..columns.rows() {
             let issued = time.get(row).unwrap_or_default();
+            if !issues_session.get(row) {
+                let caller = callers.subject(row, issued, created.get(row), names);
+                if let Some(principal) = caller.principal_id {
+                    self.sign_ins.entry(principal).or_default().push((caller.created, issued));
+                }
+                continue;
+            }
             let session = Subject {
                 key: key.name(row, names),
                 principal_id: principal_id.name(row, names),
@@ -110,6 +125,8 @@ impl Issues {
                 role_name: role_name.name(row, names),
                 role_id: role_id.name(row, names),
                 session_name: session_name.name(row, names),
+                owner: callers.owner_of_issued(row),
+                forwarded: false,
                 created: Some(issued),
                 at: issued,
             };
@@ -131,18 +148,34 @@ impl Issues {
                 caller_session: callers.subject(row, issued, created.get(row), names),
                 caller_kind: callers.kind(row, role_name.get(row)),
                 source_identity: source_identity.name(row, names),
+                uses_other_keys: other_keys.get(row),
             });
         }
         Ok(())
     }
 
+    /// Marks the sessions that were taken into the console; for when all rows are in.
+    pub(super) fn mark_signed_in(&mut self) {
+        for issue in &mut self.list {
+            let sign_ins =
+                issue.session.principal_id.and_then(|principal| self.sign_ins.get(&principal));
+            let until = issue.expires.unwrap_or(i64::MAX);
+            issue.uses_other_keys |=
+                sign_ins.into_iter().flatten().any(|(created, seen)| match created {
+                    Some(created) => created.abs_diff(issue.time) <= SLACK_MICROS.unsigned_abs(),
+                    None => (issue.time..=until).contains(seen),
+                });
+        }
+    }
+
     /// Says of which role a session is where its use alone shows that: a record that hands out a sign-in
-    /// token's or Cognito's credentials names no role.
+    /// token's or Cognito's credentials names no role. Where uses show several, it is of none.
     pub(super) fn complete(&mut self, used: &Used, names: &mut Names) {
         for (at, used) in &used.issued {
             let principal = names.get(used.principal_arn).unwrap_or_default().to_owned();
             let Some(issue) = self.list.get_mut(*at) else { continue };
-            if issue.session.role_name.is_some() || !principal.contains(":assumed-role/") {
+            let one_role = !used.several_principals && principal.contains(":assumed-role/");
+            if issue.session.role_name.is_some() || !one_role {
                 continue;
             }
             let (Some(account), Some(name)) = (arn::account(&principal), arn::name(&principal))
@@ -200,8 +233,31 @@ impl Callers {
             role_name: intern(role_name),
             role_id: intern(role_id),
             session_name: intern(self.session_name.get(row)),
+            owner: Owner::of(self.kind.get(row), self.arn.get(row)),
+            forwarded: false,
             created,
             at,
+        }
+    }
+
+    /// Of what kind the principal is that the credentials stand for; a sign-in token's or Cognito's are of whoever uses them.
+    fn owner_of_issued(&self, row: usize) -> Owner {
+        match self.event_name.get(row) {
+            Some(
+                "AssumeRole"
+                | "AssumeRoleWithSAML"
+                | "AssumeRoleWithWebIdentity"
+                | "CreateSession"
+                | "SwitchRole"
+                | "GetRoleCredentials"
+                | "AssumeRoleForPodIdentity",
+            ) => Owner::Role,
+            Some("AssumeRoot") => Owner::Root,
+            Some("GetFederationToken") => Owner::Federated,
+            Some("GetSessionToken" | "ConsoleLogin") => {
+                Owner::of(self.kind.get(row), self.arn.get(row))
+            }
+            _ => Owner::Unknown,
         }
     }
 

@@ -1,10 +1,10 @@
 //! Which issued session a record was signed in.
 //!
-//! By access key, for the same role and with the session's creation date or within its life: key ids
-//! come back after a while, so a key alone proves nothing. Else by principal and creation date: the console and Identity
-//! Center use other keys than the issuing record shows, and records made by a service on a session's
-//! behalf carry no key at all. A caller from another account is masked: its record has neither key nor
-//! date, and only the one session of its role and name that lives at the time will do.
+//! By access key, for the same owner and with the session's creation date or within its life: key ids come back after a
+//! while, so a key alone proves nothing. By principal and creation date only what was signed without a key, by a service that
+//! acts on with a key of its own, or in a session that is known to use other keys than its issue shows, as the console and
+//! Identity Center do: any other key is another session's, whatever name and second they share. A caller from another account
+//! is masked: its record has neither key nor date, and only the one session of its role and name that lives at the time will do.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,39 @@ use super::issues::{Issue, Issues};
 use super::names::{Name, Names};
 
 /// Clocks of different services may disagree by this much.
-const SLACK_MICROS: i64 = 2_000_000;
+pub(super) const SLACK_MICROS: i64 = 2_000_000;
 /// The longest life of any session: GetSessionToken and GetFederationToken.
 const LONGEST_LIFE_MICROS: i64 = 36 * 3_600_000_000;
+
+/// What kind of principal credentials stand for: a user's or root's record is never a role session's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    Role,
+    User,
+    Root,
+    Federated,
+    /// Nothing says.
+    #[default]
+    Unknown,
+}
+
+impl Owner {
+    /// By the type of `userIdentity` and its ARN; some services write another type for a role's session.
+    pub(super) fn of(kind: Option<&str>, arn: Option<&str>) -> Self {
+        let arn = arn.unwrap_or_default();
+        match kind {
+            _ if arn.contains(":assumed-role/") => Self::Role,
+            Some("AssumedRole") => Self::Role,
+            Some("IAMUser") => Self::User,
+            Some("Root") => Self::Root,
+            Some("FederatedUser") => Self::Federated,
+            _ if arn.contains(":user/") => Self::User,
+            _ if arn.ends_with(":root") => Self::Root,
+            _ if arn.contains(":federated-user/") => Self::Federated,
+            _ => Self::Unknown,
+        }
+    }
+}
 
 /// Whose credentials signed something, and when.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -26,6 +56,9 @@ pub(super) struct Subject {
     pub(super) role_name: Option<Name>,
     pub(super) role_id: Option<Name>,
     pub(super) session_name: Option<Name>,
+    pub(super) owner: Owner,
+    /// Whether a service signed, with a key of its own, on the owner's behalf.
+    pub(super) forwarded: bool,
     /// When the session says that it was made.
     pub(super) created: Option<i64>,
     /// When the signing was seen.
@@ -43,10 +76,21 @@ impl Subject {
             role_name: names.min(self.role_name, other.role_name),
             role_id: names.min(self.role_id, other.role_id),
             session_name: names.min(self.session_name, other.session_name),
+            owner: if self.owner == Owner::Unknown { other.owner } else { self.owner },
+            forwarded: self.forwarded && other.forwarded,
             created: self.created.or(other.created),
             at: self.at.min(other.at),
         }
     }
+}
+
+/// Whether another issue would do as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// None would.
+    Only,
+    /// Others of the same caller, name and moment would: it is as likely theirs.
+    OneOfSeveral,
 }
 
 /// What a subject was linked to.
@@ -54,8 +98,8 @@ impl Subject {
 pub(super) enum Link {
     /// The issue handed out the very key.
     Key(usize),
-    /// The issue made a session of this principal at this time.
-    Session(usize),
+    /// The issue made a session of this principal at this time; it may be one of several of one caller.
+    Session(usize, Choice),
     /// Several issues would do, and their callers differ.
     Ambiguous,
     /// The key was handed out in the lake, but not for this session.
@@ -131,6 +175,9 @@ impl<'a> Index<'a> {
         for list in [by_principal, by_role].into_iter().flatten() {
             for &at in self.near(list, subject.created) {
                 if let Some(gap) = self.gap(at, subject.created)
+                    && (subject.key.is_none()
+                        || subject.forwarded
+                        || self.issues[at].uses_other_keys)
                     && same_owner(subject, &self.issues[at].session)
                     && !fitting.contains(&(gap, at))
                 {
@@ -141,7 +188,8 @@ impl<'a> Index<'a> {
         fitting.sort_unstable();
         let list: Vec<_> = fitting.iter().map(|(_, at)| *at).collect();
         self.agreed(&list, list.first().copied()).map_or(Link::None, |found| match found {
-            Some(at) => Link::Session(at),
+            Some(at) if list.len() == 1 => Link::Session(at, Choice::Only),
+            Some(at) => Link::Session(at, Choice::OneOfSeveral),
             None => Link::Ambiguous,
         })
     }
@@ -157,7 +205,7 @@ impl<'a> Index<'a> {
             list.filter(|&at| at != itself && self.is_alive(at, subject.at)).collect();
         match alive.as_slice() {
             [] => Link::None,
-            [only] => Link::Session(*only),
+            [only] => Link::Session(*only, Choice::Only),
             _ => Link::Ambiguous,
         }
     }
@@ -198,6 +246,9 @@ fn role_session(subject: &Subject) -> Option<(Name, Name, Name)> {
 /// Whether both may be sessions of the same role, or of the same account where one has no role. A
 /// role that was deleted and made again under its old name is another role.
 fn same_owner(a: &Subject, b: &Subject) -> bool {
+    if a.owner != Owner::Unknown && b.owner != Owner::Unknown && a.owner != b.owner {
+        return false;
+    }
     if let (Some(a), Some(b)) = (a.role_id, b.role_id) {
         return a == b;
     }

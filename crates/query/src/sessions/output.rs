@@ -9,6 +9,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::error::Result;
 
+use super::linking::Subject;
+use super::names::{Name, Names};
 use super::rows::{Linked, Row};
 
 /// The kinds of column that the view has.
@@ -36,7 +38,7 @@ impl Kind {
 use Kind::{Count, Flag, Text, TextList, Time};
 
 /// The view's columns: name, kind, comment.
-pub(super) const COLUMNS: [(&str, Kind, &str); 45] = [
+pub(super) const COLUMNS: [(&str, Kind, &str); 48] = [
     ("session_id", Text, "event id of the issue; unissued:… where the issue is not in the lake"),
     ("issued_event_id", Text, "event id of the issue, see assumptions and credential_events"),
     ("issued_event_ids", TextList, "event ids of all records of the issue"),
@@ -112,7 +114,7 @@ pub(super) const COLUMNS: [(&str, Kind, &str); 45] = [
     (
         "link_method",
         Text,
-        "how use is tied to the issue: key for at least one record, else session, else none",
+        "how use is tied to the issue: key for at least one record, else session, else forwarded, else none",
     ),
     (
         "unlinked_reason",
@@ -126,6 +128,17 @@ pub(super) const COLUMNS: [(&str, Kind, &str); 45] = [
     ("error_count", Count, "those with an error"),
     ("uses_by_key", Count, "records tied to the session by its access key"),
     ("uses_by_session", Count, "records tied to it by principal and creation date alone"),
+    (
+        "uses_of_several",
+        Count,
+        "those of them that another session of the same caller, name and moment may have signed: which cannot be told",
+    ),
+    (
+        "forwarded_count",
+        Count,
+        "records that services made on the session's behalf, with keys of their own; not in event_count",
+    ),
+    ("forwarded_access_key_ids", TextList, "the services' keys"),
     ("services", TextList, "services called"),
     ("source_ips", TextList, "addresses it was used from"),
     ("user_agents", TextList, "user agents it was used with"),
@@ -153,6 +166,69 @@ pub(super) fn build(linked: &Linked<'_>) -> Result<Vec<RecordBatch>> {
         batch(&rows.collect::<Vec<_>>())
     });
     issued.chain(unissued).collect()
+}
+
+/// The table that ties rows of activity to sessions; it is described nowhere, for people have `session_activity`.
+pub(super) fn signers_schema() -> SchemaRef {
+    let text = |name| Field::new(name, DataType::Utf8, true);
+    let time = |name| Field::new(name, Time.data_type(), true);
+    Arc::new(Schema::new(vec![
+        text("signed_session_id"),
+        text("signed_link"),
+        text("signed_key_id"),
+        text("signed_principal_id"),
+        text("signed_account_id"),
+        text("signed_role_name"),
+        text("signed_session_name"),
+        time("signed_created"),
+        time("signed_hour"),
+        Field::new("signed_forwarded", DataType::Boolean, true),
+    ]))
+}
+
+/// One row per session and signer.
+pub(super) fn build_signers(linked: &Linked<'_>) -> Result<Vec<RecordBatch>> {
+    let issued = linked.used.issued.iter();
+    let issued = issued
+        .map(|(at, used)| (linked.names.text(linked.issues.list[*at].event_id), &used.signers));
+    let unissued = linked.unissued();
+    let unissued = unissued.iter().map(|(id, session)| (id.as_str(), &session.used.signers));
+    let mut batches = Vec::new();
+    let mut rows: Vec<(&str, &str, &Subject)> = Vec::new();
+    for (id, signers) in issued.chain(unissued) {
+        rows.extend(signers.iter().map(|(subject, link)| (id, *link, subject)));
+        if rows.len() >= BATCH_ROWS {
+            batches.push(signer_batch(&rows, linked.names)?);
+            rows.clear();
+        }
+    }
+    batches.push(signer_batch(&rows, linked.names)?);
+    Ok(batches)
+}
+
+fn signer_batch(rows: &[(&str, &str, &Subject)], names: &Names) -> Result<RecordBatch> {
+    let name = |of: fn(&Subject) -> Option<Name>| -> ArrayRef {
+        Arc::new(rows.iter().map(|(.., subject)| names.get(of(subject))).collect::<StringArray>())
+    };
+    let time = |of: fn(&Subject) -> Option<i64>| -> ArrayRef {
+        let times = rows.iter().map(|(.., subject)| of(subject));
+        Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|(id, ..)| Some(*id)).collect::<StringArray>()),
+        Arc::new(rows.iter().map(|(_, link, _)| Some(*link)).collect::<StringArray>()),
+        name(|subject| subject.key),
+        name(|subject| subject.principal_id),
+        name(|subject| subject.account),
+        name(|subject| subject.role_name),
+        name(|subject| subject.session_name),
+        time(|subject| subject.created),
+        time(|subject| subject.created.is_none().then_some(subject.at)),
+        Arc::new(
+            rows.iter().map(|(.., subject)| Some(subject.forwarded)).collect::<BooleanArray>(),
+        ),
+    ];
+    Ok(RecordBatch::try_new(signers_schema(), columns)?)
 }
 
 fn batch(rows: &[Row<'_>]) -> Result<RecordBatch> {

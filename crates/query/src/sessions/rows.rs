@@ -163,15 +163,29 @@ impl<'a> Linked<'a> {
     fn set_use(&self, row: &mut Row<'a>, used: Option<&'a Use>) {
         let Some(used) = used else {
             row.set("link_method", Some("none"));
-            for count in ["event_count", "error_count", "uses_by_key", "uses_by_session"] {
+            let counts = [
+                "event_count",
+                "error_count",
+                "uses_by_key",
+                "uses_by_session",
+                "uses_of_several",
+                "forwarded_count",
+            ];
+            for count in counts {
                 row.set_number(count, Some(0));
             }
             return;
         };
         let by_key = used.records - used.records_by_session;
-        row.set("link_method", Some(if by_key > 0 { "key" } else { "session" }));
+        let method = match (by_key, used.records_by_session) {
+            (1.., _) => "key",
+            (_, 1..) => "session",
+            _ => "forwarded",
+        };
+        row.set("link_method", Some(method));
         row.set_number("uses_by_key", Some(by_key));
         row.set_number("uses_by_session", Some(used.records_by_session));
+        row.set_number("uses_of_several", Some(used.records_of_several));
         self.set_done(row, used);
     }
 
@@ -180,6 +194,8 @@ impl<'a> Linked<'a> {
         row.set_number("last_used", Some(used.last));
         row.set_number("event_count", Some(used.records));
         row.set_number("error_count", Some(used.errors));
+        row.set_number("forwarded_count", Some(used.forwarded));
+        row.set_list("forwarded_access_key_ids", &used.forwarded_keys, self.names);
         row.set_list("used_access_key_ids", &used.keys, self.names);
         row.set_list("services", &used.services, self.names);
         row.set_list("source_ips", &used.addresses, self.names);
@@ -227,7 +243,8 @@ impl<'a> Linked<'a> {
         row.set("unlinked_reason", Some(reason));
         row.set_number("issued_time", subject.created);
         row.set_number("chain_started", subject.created);
-        for zero in ["depth", "revisits_role", "uses_by_key", "uses_by_session"] {
+        for zero in ["depth", "revisits_role", "uses_by_key", "uses_by_session", "uses_of_several"]
+        {
             row.set_number(zero, Some(0));
         }
         row.lists.push(("chain_links", vec!["none"]));

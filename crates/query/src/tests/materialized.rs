@@ -77,7 +77,8 @@ async fn mistakes_are_told_as_in_any_query() {
     let error = error.await;
     assert!(error.as_ref().is_err_and(|error| error.contains("user_name")), "{error:?}");
     let error =
-        rows(&session, "WITH a AS MATERIALIZED (SELECT 1 AS x)\nSELECT x FROM a WHERE x = = 1").await;
+        rows(&session, "WITH a AS MATERIALIZED (SELECT 1 AS x)\nSELECT x FROM a WHERE x = = 1")
+            .await;
     assert!(error.as_ref().is_err_and(|error| error.contains("Line: 2")), "{error:?}");
     rows(&session, "WITH a AS MATERIALIZED (SELECT 1 AS x) SELECT x FROM a").await.unwrap();
     let error = rows(&session, "SELECT * FROM materialized.query.a_0").await;

@@ -150,8 +150,8 @@ async fn regression_a_key_that_was_never_used_belongs_to_its_user() {
     assert_eq!(
         rows(&answer, "Long-term keys"),
         [
-            "AKIAANN0000000000001 |  |  | 2026-01-05 09:00:00 | 1",
-            "AKIAANN0000000000002 | Active | 2026-01-05 10:00:00 |  | 0"
+            "AKIAANN0000000000001 |  |  | 2026-01-05 09:00:00Z | 1",
+            "AKIAANN0000000000002 | Active | 2026-01-05 10:00:00Z |  | 0"
         ]
     );
 }
@@ -182,7 +182,7 @@ async fn regression_a_renamed_user_has_the_latest_name() {
     for name in ["zoe", "alan"] {
         assert_eq!(
             rows(&ask(&lake, name).await, "Long-term keys"),
-            ["AKIAZOE0000000000000 | 2026-01-05 10:00:00 | 2"],
+            ["AKIAZOE0000000000000 | 2026-01-05 10:00:00Z | 2"],
             "{name}"
         );
     }
@@ -229,13 +229,13 @@ async fn regression_users_and_roles_that_only_changes_name_are_answered_for() {
         assert!(answer.found, "{thing}");
         assert_eq!(
             answer.headline,
-            "eve, an IAM user of account 111111111111, created 2026-01-05 10:00:00 by \
+            "eve, an IAM user of account 111111111111, created 2026-01-05 10:00:00Z by \
              arn:aws:iam::111111111111:user/admin: no record is signed by it",
             "{thing}"
         );
         assert_eq!(
             rows(&answer, "Long-term keys"),
-            ["AKIAEVE0000000000000 | Active | 2026-01-05 10:01:00"]
+            ["AKIAEVE0000000000000 | Active | 2026-01-05 10:01:00Z"]
         );
         assert_eq!(answer.next[0].command, "rolecall who arn:aws:iam::111111111111:user/admin");
     }
@@ -243,13 +243,13 @@ async fn regression_users_and_roles_that_only_changes_name_are_answered_for() {
         let answer = ask(&lake, thing).await;
         assert_eq!(
             answer.headline,
-            "role New of account 111111111111, created 2026-01-05 10:02:00 by \
+            "role New of account 111111111111, created 2026-01-05 10:02:00Z by \
              arn:aws:iam::111111111111:user/admin: nobody has taken or used it",
             "{thing}"
         );
         assert_eq!(
             fact(&answer, "deleted"),
-            "2026-01-05 10:03:00 by arn:aws:iam::111111111111:user/admin"
+            "2026-01-05 10:03:00Z by arn:aws:iam::111111111111:user/admin"
         );
     }
     // Who is known otherwise has the same told.
@@ -260,7 +260,7 @@ async fn regression_users_and_roles_that_only_changes_name_are_answered_for() {
     let answer = ask(&lake, "eve").await;
     assert_eq!(
         fact(&answer, "created"),
-        "2026-01-05 10:00:00 by arn:aws:iam::111111111111:user/admin"
+        "2026-01-05 10:00:00Z by arn:aws:iam::111111111111:user/admin"
     );
 }
 

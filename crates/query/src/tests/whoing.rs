@@ -97,14 +97,14 @@ async fn a_sessions_key_is_followed_back_to_the_user() {
     );
     assert_eq!(
         fact(&answer, "used"),
-        "2026-01-05 10:10:00 to 2026-01-05 10:20:00 (100 minutes ago), 9 records, 2 failed"
+        "2026-01-05 10:10:00Z to 2026-01-05 10:20:00Z (100 minutes ago), 9 records, 2 failed"
     );
-    assert_eq!(fact(&answer, "valid until"), "2026-01-05 11:00:00, expired");
+    assert_eq!(fact(&answer, "valid until"), "2026-01-05 11:00:00Z, expired");
     assert_eq!(
         rows(&answer, "What it did"),
         [
-            "s3 | ListBuckets | 7 | 0 | 2026-01-05 10:20:00",
-            "s3 | DeleteBucket | 2 | 2 | 2026-01-05 10:20:00"
+            "s3 | ListBuckets | 7 | 0 | 2026-01-05 10:20:00Z",
+            "s3 | DeleteBucket | 2 | 2 | 2026-01-05 10:20:00Z"
         ]
     );
     assert!(answer.notes.iter().any(|note| note.contains("the session name is asserted")));
@@ -113,7 +113,7 @@ async fn a_sessions_key_is_followed_back_to_the_user() {
     let jump = ask(&lake, "ASIAJUMP000000000000").await;
     assert_eq!(
         rows(&jump, "What it took from there"),
-        ["2026-01-05 10:05:00 | arn:aws:iam::222222222222:role/Deploy | go | 9"]
+        ["2026-01-05 10:05:00Z | arn:aws:iam::222222222222:role/Deploy | go | 9"]
     );
 }
 
@@ -123,13 +123,13 @@ async fn a_long_term_key_shows_its_user_and_what_it_starts() {
     assert_eq!(answer.headline, "a long-term access key of arn:aws:iam::111111111111:user/ann");
     assert_eq!(
         rows(&answer, "Roles it takes"),
-        ["arn:aws:iam::111111111111:role/Jump | 2026-01-05 10:00:00 | 2026-01-05 10:00:00 | 1"]
+        ["arn:aws:iam::111111111111:role/Jump | 2026-01-05 10:00:00Z | 2026-01-05 10:00:00Z | 1"]
     );
     assert_eq!(
         rows(&answer, "Sessions that go back to it"),
         [
-            "arn:aws:iam::111111111111:role/Jump | 0 | 1 | 1 | 2026-01-05 10:05:00",
-            "arn:aws:iam::222222222222:role/Deploy | 1 | 1 | 9 | 2026-01-05 10:20:00"
+            "arn:aws:iam::111111111111:role/Jump | 0 | 1 | 1 | 2026-01-05 10:05:00Z",
+            "arn:aws:iam::222222222222:role/Deploy | 1 | 1 | 9 | 2026-01-05 10:20:00Z"
         ]
     );
 }
@@ -145,7 +145,7 @@ async fn a_role_is_found_by_arn_account_and_name() {
         );
         assert_eq!(
             rows(&answer, "Who stands at the root of its sessions"),
-            ["arn:aws:iam::111111111111:user/ann | iam_user | 1 | 1 | 2026-01-05 10:20:00"]
+            ["arn:aws:iam::111111111111:user/ann | iam_user | 1 | 1 | 2026-01-05 10:20:00Z"]
         );
     }
 }
@@ -178,13 +178,13 @@ async fn events_are_acts_samples_or_explained() {
     let act = ask(&lake, "11111111-0000-0000-0000-000000000002").await;
     assert_eq!(
         act.headline,
-        "arn:aws:iam::111111111111:role/Jump took arn:aws:iam::222222222222:role/Deploy at 2026-01-05 10:05:00"
+        "arn:aws:iam::111111111111:role/Jump took arn:aws:iam::222222222222:role/Deploy at 2026-01-05 10:05:00Z"
     );
     assert_eq!(act.chain.len(), 3);
     let sample = ask(&lake, "22222222-0000-0000-0000-000000000001").await;
     assert_eq!(
         sample.headline,
-        "ListBuckets by arn:aws:sts::222222222222:assumed-role/Deploy/go at 2026-01-05 10:10:00"
+        "ListBuckets by arn:aws:sts::222222222222:assumed-role/Deploy/go at 2026-01-05 10:10:00Z"
     );
     assert_eq!(sample.next[0].command, "rolecall who ASIADEPLOY0000000000");
     let missing = ask(&lake, "33333333-0000-0000-0000-000000000001").await;
@@ -199,7 +199,7 @@ async fn an_address_shows_who_called_from_it() {
     assert_eq!(answer.headline, "3 principals called from 198.51.100.7: 15 records");
     assert_eq!(
         rows(&answer, "Who called from it")[0],
-        "arn:aws:iam::222222222222:role/Deploy |  | 1 | 9 | 2026-01-05 10:20:00"
+        "arn:aws:iam::222222222222:role/Deploy |  | 1 | 9 | 2026-01-05 10:20:00Z"
     );
     let missing = ask(&lake, "198.51.100.200").await;
     assert!(!missing.found);
@@ -217,7 +217,7 @@ async fn what_is_not_there_is_said_with_what_is() {
     assert_eq!(fact(&answer, "did you mean"), "arn:aws:iam::222222222222:role/Deploy");
     assert_eq!(
         fact(&answer, "the lake"),
-        "1 log file, 15 records, 2026-01-05 09:00:00 to 2026-01-05 10:20:00"
+        "1 log file, 15 records, 2026-01-05 09:00:00Z to 2026-01-05 10:20:00Z"
     );
     assert!(answer.notes.contains(&"the lake holds no logs of account 999999999999".to_owned()));
     let empty = ask(&TestLake::default(), "nobody").await;
@@ -305,17 +305,17 @@ async fn a_key_that_no_record_names_is_known_to_the_inventory() {
     assert_eq!(
         answer.headline,
         "a long-term access key of arn:aws:iam::111111111111:user/ann, known to the inventory of \
-         2026-01-05 08:00:00: no record in the logs held"
+         2026-01-05 08:00:00Z: no record in the logs held"
     );
     assert_eq!(fact(&answer, "account"), "111111111111 (dev)");
     assert_eq!(
         fact(&answer, "in the inventory"),
-        "Active, slot 2, created 2026-01-05 01:00:00, as of \
-         2026-01-05 08:00:00 (4 hours ago)"
+        "Active, slot 2, created 2026-01-05 01:00:00Z, as of \
+         2026-01-05 08:00:00Z (4 hours ago)"
     );
     assert_eq!(
         fact(&answer, "IAM's last use"),
-        "2026-01-05 06:00:00 (6 hours ago), s3 in eu-west-1"
+        "2026-01-05 06:00:00Z (6 hours ago), s3 in eu-west-1"
     );
     assert!(answer.notes.contains(&"the lake holds no logs of account 111111111111".to_owned()));
     assert_eq!(answer.next[0].command, "rolecall report stale-keys --account 111111111111");
@@ -323,7 +323,7 @@ async fn a_key_that_no_record_names_is_known_to_the_inventory() {
     let gone = ask(&lake, "AKIAGONE000000000000").await;
     assert!(
         fact(&gone, "in the inventory")
-            .ends_with("as of 2026-01-05 07:00:00; gone in the snapshot of 2026-01-05 08:00:00"),
+            .ends_with("as of 2026-01-05 07:00:00Z; gone in the snapshot of 2026-01-05 08:00:00Z"),
         "{gone:#?}"
     );
     assert_eq!(fact(&gone, "IAM's last use"), "never, or not since April 2015");
@@ -338,7 +338,7 @@ async fn what_the_logs_say_stands_beside_the_inventory() {
     assert!(fact(&answer, "in the inventory").starts_with("Active, created "));
     assert_eq!(
         fact(&answer, "IAM's last use"),
-        "2026-01-05 06:00:00 (6 hours ago), s3 in eu-west-1"
+        "2026-01-05 06:00:00Z (6 hours ago), s3 in eu-west-1"
     );
     assert!(fact(&answer, "used").contains("5 records"), "{answer:#?}");
     // Before the snapshots there is nothing to say of them.
@@ -354,7 +354,7 @@ async fn roles_and_users_of_the_inventory_are_known_by_name_and_id() {
         let answer = ask(&lake, thing).await;
         assert_eq!(
             answer.headline,
-            "role arn:aws:iam::111111111111:role/app/Idle, known to the inventory of 2026-01-05 08:00:00: \
+            "role arn:aws:iam::111111111111:role/app/Idle, known to the inventory of 2026-01-05 08:00:00Z: \
              no record in the logs held",
             "{thing}"
         );
@@ -366,8 +366,8 @@ async fn roles_and_users_of_the_inventory_are_known_by_name_and_id() {
     assert_eq!(
         rows(&user, "Its keys"),
         [
-            "AKIAANN0000000000000 |  | Active | 2026-01-05 01:00:00 | 2026-01-05 06:00:00 | s3",
-            "AKIASILENT0000000000 | 2 | Active | 2026-01-05 01:00:00 | 2026-01-05 06:00:00 | s3"
+            "AKIAANN0000000000000 |  | Active | 2026-01-05 01:00:00Z | 2026-01-05 06:00:00Z | s3",
+            "AKIASILENT0000000000 | 2 | Active | 2026-01-05 01:00:00Z | 2026-01-05 06:00:00Z | s3"
         ]
     );
 }

@@ -1,9 +1,9 @@
-//! IP addresses.
+//! Addresses, and what stands in a record where an address should: services, and texts that are none.
 
 use datafusion::scalar::ScalarValue;
 
 use super::table::{SHOWN, values};
-use super::thing::Thing;
+use super::thing::{Thing, ThingKind};
 use super::{WhoAnswer, words};
 use crate::{QueryError, Session};
 
@@ -21,7 +21,7 @@ pub(super) async fn answer(
          array_sort(array_agg(DISTINCT user_agent) FILTER (WHERE user_agent IS NOT NULL)) AS agents, \
          array_sort(array_agg(DISTINCT recipient_account_id) FILTER (WHERE recipient_account_id IS NOT NULL)) AS accounts, \
          array_sort(array_agg(DISTINCT in_scope_of) FILTER (WHERE in_scope_of IS NOT NULL)) AS resources \
-         FROM activity WHERE source_ip = $ip HAVING sum(event_count) > 0";
+         FROM activity WHERE (source_ip = $ip OR source_service = $ip) HAVING sum(event_count) > 0";
     let seen = session.rows(query, &bound).await?;
     if seen.is_empty() {
         return Ok(None);
@@ -42,7 +42,7 @@ pub(super) async fn answer(
     let who = "SELECT coalesce(role_arn, principal_arn, principal_id, 'not named') AS principal, \
          min(access_key_id) FILTER (WHERE credential_kind = 'long_term') AS key, \
          count(DISTINCT session_name) AS sessions, sum(event_count) AS records, max(last_time) AS last \
-         FROM activity WHERE source_ip = $ip GROUP BY 1 ORDER BY records DESC, principal";
+         FROM activity WHERE (source_ip = $ip OR source_service = $ip) GROUP BY 1 ORDER BY records DESC, principal";
     let who = session.first(SHOWN, who, &bound).await?;
     if let Some(principal) = who.column("principal").find(|name| name.starts_with("arn:")) {
         let principal = words::quoted(principal);
@@ -50,16 +50,23 @@ pub(super) async fn answer(
     }
     answer.table("Who called from it", who);
     let taken = "SELECT caller, role, method, outcome, count(*) AS times, max(event_time) AS last FROM assumptions \
-         WHERE source_ip = $ip GROUP BY caller, role, method, outcome \
+         WHERE (source_ip = $ip OR source_service = $ip) GROUP BY caller, role, method, outcome \
          ORDER BY times DESC, caller, role, method, outcome";
     answer.table("Roles taken from it", session.first(SHOWN, taken, &bound).await?);
     let actions = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, max(last_time) AS last \
-         FROM activity WHERE source_ip = $ip GROUP BY 1, 2 ORDER BY records DESC, service, action";
+         FROM activity WHERE (source_ip = $ip OR source_service = $ip) GROUP BY 1, 2 ORDER BY records DESC, service, action";
     answer.table("What was done", session.first(SHOWN, actions, &bound).await?);
-    answer.note("an address is not a person: many may share it, and one may change it");
-    let by_address = format!("SELECT * FROM assumptions WHERE source_ip = '{}'", thing.text);
-    answer.next(&format!("rolecall sql \"{by_address}\""), "the roles taken from it, one by one");
+    if thing.kind == ThingKind::Address {
+        answer.note("an address is not a person: many may share it, and one may change it");
+    }
+    let quoted = thing.text.replace('\'', "''");
+    let by_address =
+        format!("SELECT * FROM assumptions WHERE '{quoted}' IN (source_ip, source_service)");
+    answer.next(
+        &format!("rolecall sql {}", words::quoted(&by_address)),
+        "the roles taken from it, one by one",
+    );
     Ok(Some(answer))
 }

@@ -1,13 +1,13 @@
-//! IAM users and accounts' roots, by ARN, name or unique id.
+//! IAM users by ARN, name or unique id, and whatever else a unique id stands for.
 
 use datafusion::scalar::ScalarValue;
 
 use super::table::{Rows, SHOWN, values};
 use super::thing::{Thing, ThingKind};
-use super::{WhoAnswer, change, role, session, words};
+use super::{WhoAnswer, change, role, root, session, words};
 use crate::{QueryError, Session};
 
-/// What is known of a user's or root's ARN.
+/// What is known of a user's ARN.
 pub(super) async fn by_arn(
     session: &Session,
     thing: &Thing,
@@ -29,11 +29,7 @@ pub(super) async fn by_arn(
     answer.headline = headline(thing, &seen, &roles);
     answer.fact("who", format!("{} (verified: IAM authenticated it)", thing.text));
     answer.fact("unique id", seen.cell(0, "principal_id"));
-    let created = match thing.kind {
-        ThingKind::User => change::created(session, "user", &thing.text).await?,
-        _ => String::new(),
-    };
-    answer.fact("created", created);
+    answer.fact("created", change::created(session, "user", &thing.text).await?);
     if !seen.is_empty() {
         let span = words::span(seen.cell(0, "first"), seen.cell(0, "last"));
         let ago = words::ago(seen.number(0, "last_micros"), as_of);
@@ -69,16 +65,12 @@ pub(super) async fn by_arn(
 }
 
 fn headline(thing: &Thing, seen: &Rows, roles: &Rows) -> String {
-    let what = match thing.kind {
-        ThingKind::Root => "the root of an account",
-        _ => "an IAM user",
-    };
     let name = crate::functions::arn::name(&thing.text).unwrap_or_default();
     let account = crate::functions::arn::account(&thing.text).unwrap_or_default();
     let roles = words::number(roles.all());
     let records = words::counted(seen.number(0, "records"), "record");
     format!(
-        "{name}, {what} of account {account}: {records}, takes {}",
+        "{name}, an IAM user of account {account}: {records}, takes {}",
         words::counted(roles, "role")
     )
 }
@@ -138,6 +130,7 @@ pub(super) async fn by_unique_id(
     let named = if name.is_empty() { found.cell(0, "arn") } else { found.cell(0, "principal_arn") };
     let named = Thing::recognise(named);
     match named.kind {
+        ThingKind::Root => root::answer(session, &named, as_of).await,
         ThingKind::Role => role::answer(session, &named, as_of).await,
         ThingKind::Session => session::by_arn(session, &named, as_of).await,
         _ => by_arn(session, &named, as_of).await,

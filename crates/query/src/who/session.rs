@@ -4,16 +4,16 @@ use datafusion::scalar::ScalarValue;
 
 use super::table::{Rows, SHOWN, values};
 use super::thing::Thing;
-use super::{ChainStep, WhoAnswer, words};
+use super::{ChainStep, WhoAnswer, forwarded, words};
 use crate::{QueryError, Session};
 
 const COLUMNS: &str = "session_id, issued_event_id, issued_time, expires, \
     arrow_cast(expires, 'Int64') AS expires_micros, issued_by, method, access_key_id, used_access_key_ids, \
     role, role_account_id, session_name, session_arn, principal_arn, caller, caller_resolved_by, \
     source_identity, parent_session_id, parent_link, depth, origin, origin_kind, origin_access_key_id, \
-    link_method, unlinked_reason, first_used, last_used, arrow_cast(last_used, 'Int64') AS last_used_micros, \
+    link_method, unlinked_reason, uses_of_several, forwarded_count, first_used, last_used, arrow_cast(last_used, 'Int64') AS last_used_micros, \
     event_count, error_count, source_ips, user_agents, sample_event_id, \
-    arrow_cast(coalesce(issued_time, first_used), 'Int64') AS made_micros";
+    arrow_cast(first_used, 'Int64') AS first_used_micros";
 /// Of two that were issued at once, as EC2's are, the one that was used.
 const LATEST_FIRST: &str =
     "ORDER BY coalesce(issued_time, first_used) DESC, event_count = 0, session_id";
@@ -24,8 +24,11 @@ pub(super) async fn by_key(
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
-    find(session, thing, "access_key_id = $thing OR array_has(used_access_key_ids, $thing)", as_of)
-        .await
+    let own = "access_key_id = $thing OR array_has(used_access_key_ids, $thing)";
+    if let Some(answer) = find(session, thing, own, as_of).await? {
+        return Ok(Some(answer));
+    }
+    forwarded::answer(session, thing, as_of).await
 }
 
 /// The sessions of an assumed role's or federated user's ARN.
@@ -86,6 +89,13 @@ pub(super) async fn describe(
     answer.fact("valid until", valid_until(found, as_of));
     answer.fact("key", keys(found));
     answer.fact("used", used(found, as_of));
+    if found.number(0, "forwarded_count") > 0 {
+        let records = words::counted(found.number(0, "forwarded_count"), "record");
+        answer.fact(
+            "forwarded",
+            format!("{records} of services that acted on for it, with keys of their own"),
+        );
+    }
     answer.fact("from", words::few(found.list(0, "source_ips"), 5));
     answer.fact("with", words::few(found.list(0, "user_agents"), 3));
     answer.chain = chain(session, found).await?;
@@ -166,7 +176,10 @@ fn keys(found: &Rows) -> String {
 fn used(found: &Rows, as_of: i64) -> String {
     let count = found.number(0, "event_count");
     if count == 0 {
-        return "not seen in use".to_owned();
+        return match found.number(0, "forwarded_count") {
+            0 => "not seen in use".to_owned(),
+            _ => "only by services that acted on for it".to_owned(),
+        };
     }
     let span = words::span(found.cell(0, "first_used"), found.cell(0, "last_used"));
     let ago = words::ago(found.number(0, "last_used_micros"), as_of);
@@ -180,6 +193,13 @@ fn notes(answer: &mut WhoAnswer, found: &Rows) {
     if !cell("issued_event_id").is_empty() {
         answer.note(format!("caller: {}", words::resolved_by(cell("caller_resolved_by"))));
         answer.note(words::link_method(cell("link_method")));
+    }
+    if found.number(0, "uses_of_several") > 0 {
+        answer.note(format!(
+            "{} without a key of this session may be of another that the same caller took at that moment under the same name: \
+             which of them cannot be told",
+            words::counted(found.number(0, "uses_of_several"), "record")
+        ));
     }
     if let Some(reason) = words::unlinked(cell("unlinked_reason")) {
         answer.note(reason);
@@ -235,29 +255,20 @@ async fn chain(session: &Session, found: &Rows) -> Result<Vec<ChainStep>, QueryE
     Ok(steps)
 }
 
-/// What was done in the first session of `found`: what its keys signed, and by principal and creation time what none did.
+/// What the first session of `found` signed, by the one definition of that.
 async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
     let query = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, \
          max(last_time) AS last \
-         FROM activity \
-         WHERE ((array_has(string_to_array($keys, ', '), access_key_id) AND last_time >= $made - $slack) \
-             OR (access_key_id IS NULL AND principal_arn = $principal \
-                 AND session_created BETWEEN $made - $slack AND $made + $slack)) \
-             AND last_time <= $last AND event_date >= arrow_cast($made - $slack, 'Date32') \
+         FROM session_activity WHERE session_id = $id AND link <> 'forwarded' \
+             AND event_date >= arrow_cast($first, 'Date32') AND event_date <= arrow_cast($last, 'Date32') \
          GROUP BY 1, 2 ORDER BY records DESC, service, action";
-    let keys = match (found.cell(0, "used_access_key_ids"), found.cell(0, "access_key_id")) {
-        ("", issued) => issued,
-        (used, _) => used,
-    };
     let time = |micros| ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into()));
     let bound = values([
-        ("keys", ScalarValue::from(keys)),
-        ("principal", ScalarValue::from(found.cell(0, "principal_arn"))),
-        ("made", time(found.number(0, "made_micros"))),
+        ("id", ScalarValue::from(found.cell(0, "session_id"))),
+        ("first", time(found.number(0, "first_used_micros"))),
         ("last", time(found.number(0, "last_used_micros"))),
-        ("slack", ScalarValue::DurationMicrosecond(Some(2_000_000))),
     ]);
     session.first(SHOWN, query, &bound).await
 }

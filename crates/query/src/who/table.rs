@@ -112,6 +112,17 @@ impl Rows {
         (0..self.len()).map(move |row| self.cell(row, column))
     }
 
+    /// The same without a column.
+    pub(super) fn without(mut self, column: &str) -> Self {
+        if let Some(at) = self.columns.iter().position(|name| name == column) {
+            self.columns.remove(at);
+            for row in &mut self.rows {
+                row.remove(at);
+            }
+        }
+        self
+    }
+
     /// As a table of an answer: column names become titles, columns without any value go.
     pub(super) fn titled(self, title: &str) -> WhoTable {
         let filled = |at: &usize| self.rows.iter().any(|row| !row[*at].text.is_empty());
@@ -144,7 +155,7 @@ fn cells(column: &ArrayRef) -> Result<Vec<Cell>, QueryError> {
         return joined.collect();
     }
     let options =
-        FormatOptions::new().with_null("").with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S"));
+        FormatOptions::new().with_null("").with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%SZ"));
     let bug = |error: arrow::error::ArrowError| QueryError::Bug(error.to_string());
     let formatter = ArrayFormatter::try_new(column, &options).map_err(bug)?;
     let text = |row| formatter.value(row).try_to_string().map_err(bug);

@@ -33,6 +33,10 @@ pub(super) fn link_method(code: &str) -> &'static str {
             "use is tied to the session by principal and creation time, since it was signed with another key \
              than the issue shows (as the console and Identity Center do) or with none"
         }
+        "forwarded" => {
+            "no call of the session itself was seen, only what services did on its behalf: they belong to it by principal \
+             and creation time"
+        }
         _ => "no use was seen: unused, or only for calls that the trail does not record",
     }
 }

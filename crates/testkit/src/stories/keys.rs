@@ -2,7 +2,7 @@
 //! log shows.
 
 use crate::apis::{CHANGES, LOOKS, Place};
-use crate::model::{Caller, DEVELOPMENT, EUROPE, MANAGEMENT, PRODUCTION, World};
+use crate::model::{Caller, DEVELOPMENT, EUROPE, KeyIx, MANAGEMENT, PRODUCTION, UserInfo, World};
 use crate::record::PYTHON;
 use crate::time::{DAY, HOUR, MINUTE};
 
@@ -16,7 +16,7 @@ pub(super) fn tell(world: &mut World) {
         world.spend_key(&Caller::Key(busy), (at, 23 * HOUR), 24, &LOOKS, place);
         world.spend_key(&Caller::Key(busy), (at + 9 * MINUTE, HOUR), 1, &CHANGES, place);
         // A service that acts for the user keeps the key and adds a session context.
-        let forwarded = Caller::ForwardedKey(busy, "athena.amazonaws.com");
+        let forwarded = Caller::ForwardedKey(busy, "athena.amazonaws.com", None);
         let at = world.at(day, 20, 7, 30);
         world.spend_key(&forwarded, (at, MINUTE), 2, &LOOKS, place);
     }
@@ -39,6 +39,20 @@ pub(super) fn tell(world: &mut World) {
     let user = world.user(PRODUCTION, "/system/", "mail-relay");
     let inactive = world.key(user, 800);
     world.keys[inactive.0].active = false;
+}
+
+/// S3 that reads encrypted objects for a user asks KMS with a key of its own: no session, and no sign-in that is missing.
+pub(super) fn forwarded(world: &mut World) {
+    let is_busy = |user: &UserInfo| user.name == "backup-agent";
+    let Some(busy) = world.keys.iter().position(|key| is_busy(&world.users[key.user.0])) else {
+        return;
+    };
+    let place = Place { ip: "203.0.113.60", agent: PYTHON, region: EUROPE };
+    for day in 0..world.days.min(3) {
+        let own = format!("ASIAFORWARDEDBYS3{day:03}");
+        let caller = Caller::ForwardedKey(KeyIx(busy), "s3.amazonaws.com", Some(own));
+        world.work(&caller, world.at(day, 11, 3, 0), &LOOKS[0], place);
+    }
 }
 
 /// Keys that no log shows, and that only an inventory tells apart.

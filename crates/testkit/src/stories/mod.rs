@@ -81,5 +81,6 @@ pub(crate) fn tell(world: &mut World) -> Crew {
     idle::tell(world);
     moving::tell(world);
     world.off_scene();
+    keys::forwarded(world);
     crew
 }
