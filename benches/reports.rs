@@ -85,7 +85,8 @@ fn main() {
 fn names() -> Vec<String> {
     let reports = Reports::built_in().unwrap();
     // Whose descent `lineage` is to show must be said; the newest session's is as long as any.
-    reports.list().map(|report| report.name.clone()).filter(|name| name != "lineage").collect()
+    let asked = reports.list().filter(|report| report.in_all && report.name != "lineage");
+    asked.map(|report| report.name.clone()).collect()
 }
 
 async fn report(lake: &str, name: &str) {

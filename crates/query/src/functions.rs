@@ -14,6 +14,7 @@ use datafusion::prelude::SessionContext;
 
 mod agent;
 pub(crate) mod arn;
+mod changes;
 mod codes;
 pub(crate) mod databases;
 pub(crate) mod glob;
@@ -41,7 +42,7 @@ pub struct FunctionDoc {
 }
 
 /// The functions that are ours, beside DataFusion's own.
-pub const FUNCTIONS: [FunctionDoc; 23] = [
+pub const FUNCTIONS: [FunctionDoc; 24] = [
     FunctionDoc {
         name: "agent_family",
         usage: "agent_family(user_agent)",
@@ -61,6 +62,11 @@ pub const FUNCTIONS: [FunctionDoc; 23] = [
         name: "arn_session",
         usage: "arn_session(arn)",
         comment: "Session name in the ARN of an assumed role or federated user, else null",
+    },
+    FunctionDoc {
+        name: "change_kind",
+        usage: "change_kind(service, action)",
+        comment: "What a call changes: iam, trails, network, data, or other; null for what only reads or uses",
     },
     FunctionDoc {
         name: "codes",
@@ -172,6 +178,7 @@ pub(crate) fn register(context: &SessionContext, networks: &Networks) {
     context.register_udf(days_between());
     context.register_udf(role_is());
     context.register_udf(glob::function());
+    context.register_udf(changes::function());
     context.register_udf(ScalarUDF::from(codes::Codes::new()));
     context.register_udf(hours::function());
     context.register_udf(ScalarUDF::from(ip::IpIn::new()));

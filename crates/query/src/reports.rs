@@ -13,9 +13,9 @@ use crate::params::{self, Param};
 use crate::reasons::{Explainer, Reasons};
 use crate::{Findings, QueryError, Rows, Session, Values, findings, parts, suggest};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "title", "question", "with", "pitfall", "findings", "subject", "key", "watch", "screen",
-    "coverage", "figures",
+    "coverage", "figures", "all",
 ];
 
 /// A report, as its file says it.
@@ -46,6 +46,8 @@ pub struct Report {
     /// Whether the share of the window that the logs hold says how far it can be relied on; `coverage: none` says that
     /// it does not.
     pub judged_by_coverage: bool,
+    /// Whether it is one of those that run when all reports do; `all: no` says that it is about one thing, which is asked for.
+    pub in_all: bool,
     /// The columns that come first where a screen has no room for all; empty where it does not say.
     pub screen: Vec<String>,
     /// Columns of its SQL that only the sentences of its reasons need; they are no columns of the answer.
@@ -114,6 +116,11 @@ impl Report {
                 return Err(error(&format!("coverage: '{other}' is neither 'window' nor 'none'")));
             }
         };
+        let in_all = match matter.value("all") {
+            None | Some("yes") => true,
+            Some("no") => false,
+            Some(other) => return Err(error(&format!("all: '{other}' is neither 'yes' nor 'no'"))),
+        };
         Ok(Self {
             name: name.to_owned(),
             file: file.to_owned(),
@@ -127,6 +134,7 @@ impl Report {
             key,
             watch,
             judged_by_coverage,
+            in_all,
             screen,
             figures: findings::names(&value("figures")),
             sql: parts::compose(file, &matter)?,
@@ -203,6 +211,9 @@ impl Report {
                 text,
                 "\nNot asked by --require-coverage: it does not rest on the logs alone"
             );
+        }
+        if !self.in_all {
+            let _ = writeln!(text, "\nNot one of --all: it is about what is asked for");
         }
         if !self.pitfall.is_empty() {
             text.push_str(&format!("\nMind\n  {}\n", self.pitfall));

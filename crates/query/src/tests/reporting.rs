@@ -121,6 +121,8 @@ async fn every_report_answers_with_the_columns_that_it_declares() {
             "key-migration",
             "lineage",
             "owners",
+            "session-activity",
+            "session-denials",
             "stale-keys",
             "unused-roles",
             "unused-users"
@@ -353,7 +355,18 @@ async fn every_column_of_every_view_is_explained() {
         all.partition(|relation| relation.kind == crate::RelationKind::Table);
     assert_eq!(tables.len(), rolecall_lake::schema::Table::READABLE.len());
     let names: Vec<_> = views.iter().map(|relation| relation.name.as_str()).collect();
-    assert_eq!(names, ["access_keys", "assumptions", "coverage", "inventory", "roles", "sessions"]);
+    assert_eq!(
+        names,
+        [
+            "access_keys",
+            "assumptions",
+            "coverage",
+            "inventory",
+            "roles",
+            "session_activity",
+            "sessions"
+        ]
+    );
     for relation in session.describe() {
         assert!(!relation.comment.is_empty(), "{}", relation.name);
         for column in &relation.columns {

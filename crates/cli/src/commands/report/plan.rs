@@ -99,9 +99,10 @@ impl<'a> Plan<'a> {
         let scheduled = &args.scheduled;
         let chosen: Vec<&Report> = match &args.name {
             Some(name) => vec![reports.get(name).map_err(commands::query_error)?],
-            None => {
-                reports.list().filter(|report| !report.params.iter().any(|p| p.required)).collect()
-            }
+            None => reports
+                .list()
+                .filter(|report| report.in_all && !report.params.iter().any(|p| p.required))
+                .collect(),
         };
         let given = parameters(args)?;
         let zone = zone(scheduled.tz.as_deref())?;
