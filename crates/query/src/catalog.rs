@@ -87,10 +87,7 @@ pub(crate) async fn build(
     }
     let switches = switches::table(&ground)?;
     // Who switched says whose id a masked record has.
-    let known = layer(&[
-        ("current_events", ground.table_provider("current_events").await?),
-        ("switch_pairs", Arc::clone(&switches) as _),
-    ])?;
+    let known = layer(&[("switch_pairs", Arc::clone(&switches) as _)])?;
     for name in KEPT_STEPS {
         steps.push((name, kept(&known, name).await?));
     }

@@ -19,8 +19,8 @@ use futures::FutureExt;
 use crate::lazy::LazyTable;
 use crate::{QueryError, catalog};
 
-/// The columns that `acts` joins with; `assume_event_name` keeps that join off other calls.
-const COLUMNS: [&str; 8] = [
+/// The columns that `acts` joins with (`assume_event_name` keeps that join off other calls), and the id that the call shows, and when.
+const COLUMNS: [&str; 10] = [
     "assume_key",
     "assume_event_name",
     "switch_key",
@@ -29,6 +29,8 @@ const COLUMNS: [&str; 8] = [
     "source_ip",
     "user_agent",
     "recipient_account_id",
+    "caller_principal_id",
+    "assume_time",
 ];
 
 /// The table `switch_pairs`: one row per pair.

@@ -27,13 +27,11 @@ WITH seen AS (
     UNION ALL
     SELECT
         split_part(caller_principal_id, ':', 1),
-        switched.switch_from,
-        switched.switch_from LIKE '%:assumed-role/%',
-        min(event_time),
-        max(event_time)
-    FROM current_events
-    JOIN switch_pairs AS switched ON act_key = assume_key AND event_name = assume_event_name
-    WHERE caller_arn IS NULL
+        switch_from,
+        switch_from LIKE '%:assumed-role/%',
+        min(arrow_cast(assume_time, 'Timestamp(Microsecond, Some("UTC"))')),
+        max(arrow_cast(assume_time, 'Timestamp(Microsecond, Some("UTC"))'))
+    FROM switch_pairs
     GROUP BY 1, 2
     UNION ALL
     SELECT user_id, user_arn, false, min(snapshot_time), max(snapshot_time)

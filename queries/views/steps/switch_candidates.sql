@@ -57,6 +57,8 @@ SELECT
     user_agent,
     mfa,
     recipient_account_id,
+    caller_principal_id,
+    assume_time,
     abs(arrow_cast(assume_time, 'Int64') - arrow_cast(switch_time, 'Int64')) AS gap
 FROM bucketed
 JOIN calls USING (role_account_id, role_name, session_name, bucket)
