@@ -84,8 +84,11 @@ fn main() {
 /// Reports that can be asked without saying about what.
 fn names() -> Vec<String> {
     let reports = Reports::built_in().unwrap();
-    // Whose descent `lineage` is to show must be said; the newest session's is as long as any.
-    let asked = reports.list().filter(|report| report.in_all && report.name != "lineage");
+    // Those that stand on `sessions` are about what is asked for: computed over a whole lake, it is what they take.
+    let on_sessions = ["lineage", "session-denials"];
+    let asked = reports
+        .list()
+        .filter(|report| report.in_all && !on_sessions.contains(&report.name.as_str()));
     asked.map(|report| report.name.clone()).collect()
 }
 
