@@ -33,7 +33,7 @@
 -- subject: role
 -- all: no
 -- key: session_id, time, service, action, error_code, aws_region, account_id, source, link
--- screen: time, who, service, action, change, targets, error_code, records
+-- screen: time, service, action, change, error_code, targets, who
 -- pitfall: Reading and writing objects, invoking functions and the like are data events, which trails leave out unless told. What is not
 --   here was not recorded; it may have been done.
 

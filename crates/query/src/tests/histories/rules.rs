@@ -242,7 +242,15 @@ impl<'a> Case<'a> {
         let mut found = self.against_idle(false);
         let Some(known) = self.known_until() else { return found };
         let read = known + LAG;
-        if self.credentials(read).iter().any(|credential| credential.active(read)) {
+        // Each word counts as of its own time, and a newer list says more of keys than an older report.
+        let listed = readings(self.account, self.as_of).filter_map(|one| one.at(Part::Keys)).max();
+        let listed = listed.map_or(read, |listed| listed.max(read));
+        let has = |key: bool, at: Time| {
+            let credentials = self.credentials(at);
+            let mut of_sort = credentials.iter().filter(|one| (one.sort == Sort::Key) == key);
+            of_sort.any(|credential| credential.active(at))
+        };
+        if has(false, read) || has(true, listed) {
             found.push(HAS_CREDENTIALS);
         }
         let others = readings(self.account, self.as_of).filter_map(|one| one.at(Part::Others));
