@@ -26,13 +26,14 @@
 --   account_id: account whose trail recorded it
 --   source: address or service that it came from
 --   network: name of the network, in --networks or the settings; null where nothing names it
+--   access_key_id: access key that signed; null where none did
 --   records: records, as delivered
 --   link: how it is tied to the session, as in session_activity
 --   session_id: the session
 --   evidence_event_id: event id of the first
 -- subject: role
 -- all: no
--- key: session_id, time, service, action, error_code, aws_region, account_id, source, link
+-- key: session_id, time, service, action, error_code, aws_region, account_id, source, access_key_id, link
 -- screen: time, service, action, change, error_code, targets, who
 -- pitfall: Reading and writing objects, invoking functions and the like are data events, which trails leave out unless told. What is not
 --   here was not recorded; it may have been done.
@@ -131,6 +132,7 @@ SELECT
     recipient_account_id AS account_id,
     source,
     network,
+    access_key_id,
     records,
     link,
     session_id,
@@ -141,4 +143,4 @@ LEFT JOIN named_targets
     AND recipient_account_id = target_account_id
     AND event_name = target_action
     AND hour = target_hour
-ORDER BY first_time, last_time, session_id, service, event_name, error_code, aws_region, recipient_account_id, source, link, evidence_event_id
+ORDER BY first_time, last_time, session_id, service, event_name, error_code, aws_region, recipient_account_id, source, access_key_id, link, evidence_event_id

@@ -1,9 +1,10 @@
 //! `WITH name AS MATERIALIZED (…)`: a common table expression that is computed once for a query.
 //!
-//! DataFusion puts an expression in wherever it is named: of parts that build on each other come plans of tens of
-//! thousands of nodes, and planning takes longer than answering. Its parser does not know the word. Here each expression that has it becomes a table in memory that is computed while the plan that reads it is made; one that nothing reads
-//! is never computed. No filter is carried into it, so it is for what is small (one row per key, role or account),
-//! and it counts against the session's memory limit.
+//! DataFusion puts an expression in wherever it is named: parts that build on each other become a plan of many times their
+//! size, and planning takes longer than answering. Its parser does not know the word. Here each expression that has it
+//! becomes a table in memory that is computed while the plan that reads it is made; one that nothing reads is never
+//! computed. No filter is carried into it, so it is for what is small (one row per key, role or account), and it counts
+//! against the session's memory limit.
 //!
 //! Does not decide which expressions these are: the SQL says so, as in PostgreSQL.
 

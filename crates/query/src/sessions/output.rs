@@ -1,5 +1,6 @@
 //! The rows of the view.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -9,7 +10,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::error::Result;
 
-use super::linking::Subject;
+use super::linking::{Owner, Subject};
 use super::names::{Name, Names};
 use super::rows::{Linked, Row};
 
@@ -178,7 +179,9 @@ pub(super) fn signers_schema() -> SchemaRef {
         text("signed_key_id"),
         text("signed_principal_id"),
         text("signed_account_id"),
+        text("signed_role_account_id"),
         text("signed_role_name"),
+        text("signed_role_id"),
         text("signed_session_name"),
         time("signed_created"),
         time("signed_hour"),
@@ -196,7 +199,11 @@ pub(super) fn build_signers(linked: &Linked<'_>) -> Result<Vec<RecordBatch>> {
     let mut batches = Vec::new();
     let mut rows: Vec<(&str, &str, &Subject)> = Vec::new();
     for (id, signers) in issued.chain(unissued) {
-        rows.extend(signers.iter().map(|(subject, link)| (id, *link, subject)));
+        // The view looks at no owner: signers that differ in nothing else are one, or their records would count twice.
+        let mut seen = HashSet::new();
+        let ownerless = |subject: &Subject| Subject { owner: Owner::Unknown, ..*subject };
+        let each = signers.iter().filter(|(subject, _)| seen.insert(ownerless(subject)));
+        rows.extend(each.map(|(subject, link)| (id, *link, subject)));
         if rows.len() >= BATCH_ROWS {
             batches.push(signer_batch(&rows, linked.names)?);
             rows.clear();
@@ -220,7 +227,9 @@ fn signer_batch(rows: &[(&str, &str, &Subject)], names: &Names) -> Result<Record
         name(|subject| subject.key),
         name(|subject| subject.principal_id),
         name(|subject| subject.account),
+        name(|subject| subject.role_account),
         name(|subject| subject.role_name),
+        name(|subject| subject.role_id),
         name(|subject| subject.session_name),
         time(|subject| subject.created),
         time(|subject| subject.created.is_none().then_some(subject.at)),

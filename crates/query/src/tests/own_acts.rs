@@ -84,6 +84,42 @@ async fn what_sessions_of_one_caller_share_is_counted_once_and_said() {
 }
 
 #[tokio::test]
+async fn regression_records_that_say_less_of_the_role_are_counted_once() {
+    let bare = |time: &str| did(time, "ListBuckets", "10:00:00").key("ASIAONE0000000000001");
+    let lake = TestLake::default()
+        .events([taken("e1", "10:00:00", "ASIAONE0000000000001", "docs")])
+        .activity([
+            bare("10:01:00"),
+            bare("10:02:00").without("role_id"),
+            bare("10:03:00").without("role_id").without("role_arn"),
+            bare("10:04:00").text("principal_type", "SAMLUser"),
+        ]);
+    assert_eq!(
+        lake.answer(
+            "SELECT (SELECT event_count FROM sessions), (SELECT sum(event_count) FROM session_activity)"
+        )
+        .await,
+        "4 | 4"
+    );
+}
+
+#[tokio::test]
+async fn regression_users_records_of_no_type_are_counted_once() {
+    let told = |time: &str| {
+        used(time, time, 1)
+            .of_user("ann")
+            .key("ASIAANN0000000000001")
+            .number("session_created", at("10:00:00"))
+    };
+    let lake = TestLake::default().activity([
+        told("10:01:00"),
+        told("10:02:00").without("principal_type").without("principal_arn"),
+    ]);
+    let sums = "SELECT (SELECT sum(event_count) FROM sessions), (SELECT sum(event_count) FROM session_activity)";
+    assert_eq!(lake.answer(sums).await, "2 | 2");
+}
+
+#[tokio::test]
 async fn regression_a_stolen_instance_key_is_not_given_the_instances_own_calls() {
     let by_ec2 = |id: &str, key: &str| {
         event(id, "10:00:00", "AssumeRole")
