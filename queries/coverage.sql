@@ -15,10 +15,11 @@
 --   state: HELD; PARTIAL (something was rejected, refused or not read to the end); EXPIRED (the log files were read, but
 --     the rows of that day were not to be kept longer: maintain --keep-days); NOT_DELIVERED (only files that CloudTrail did not
 --     deliver under its own name: dumps of chosen events, filtered downloads, renamed copies; their records count as uses, and
---     nobody knows what they leave out); MISSING (no log file, though the region delivered on most days and rarely paused as long);
+--     nobody knows what they leave out); AGGREGATED (only summaries of data events, which stand for no single call); MISSING (no log file, though the region delivered on most days and rarely paused as long);
 --     NO_EVIDENCE (no log file: the region may have been quiet, or the files may be missing; only digest files can tell)
 --   files: log files read
 --   undelivered_files: those of them, and of the refused ones, that do not have the name that CloudTrail gives
+--   aggregated_files: those that hold five-minute summaries of data events instead of records
 --   records: records in them, as delivered
 --   rejected: records that were rejected
 --   refused_files: log files that were met and could not be read; read again, they are taken in
@@ -29,7 +30,7 @@
 --   trail_prefixes: what stands before the account in the files' keys, one per trail
 --   several_trails: whether more than one trail delivered: counts of records are then of deliveries, not of events
 --   note: why nothing vouches for the day, and what is suspicious about the account as a whole
--- findings: state in (PARTIAL, EXPIRED, NOT_DELIVERED, MISSING, NO_EVIDENCE)
+-- findings: state in (PARTIAL, EXPIRED, NOT_DELIVERED, AGGREGATED, MISSING, NO_EVIDENCE)
 -- key: account_id, aws_region, day
 -- screen: account_id, aws_region, day, state, files, records, rejected, note
 -- pitfall: A region without log files is no gap for sure: nothing may have happened there. And a trail that records only writes holds
@@ -108,6 +109,7 @@ SELECT
     CASE
         WHEN delivered IS NOT TRUE AND missing.day IS NOT NULL THEN 'MISSING'
         WHEN files IS NULL THEN 'NO_EVIDENCE'
+        WHEN NOT delivered AND undelivered_files = 0 THEN 'AGGREGATED'
         WHEN NOT delivered THEN 'NOT_DELIVERED'
         WHEN expired THEN 'EXPIRED'
         WHEN rejected > 0 OR refused_files > 0 OR pending_files > 0 THEN 'PARTIAL'
@@ -115,6 +117,7 @@ SELECT
     END AS state,
     coalesce(files, 0) AS files,
     coalesce(undelivered_files, 0) AS undelivered_files,
+    coalesce(aggregated_files, 0) AS aggregated_files,
     coalesce(records, 0) AS records,
     coalesce(rejected, 0) AS rejected,
     coalesce(refused_files, 0) AS refused_files,
@@ -127,7 +130,10 @@ SELECT
     nullif(
         concat_ws(
             '; ',
-            CASE WHEN NOT delivered
+            CASE WHEN aggregated_files > 0
+                THEN 'data events came as five-minute summaries: they show that whom they name is alive, and no single call'
+            END,
+            CASE WHEN NOT delivered AND undelivered_files > 0
                 THEN 'chosen events or a renamed copy: only files under the name that CloudTrail gave them say that nothing is left out'
             END,
             CASE WHEN blind.account_id IS NOT NULL

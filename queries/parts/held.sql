@@ -12,6 +12,7 @@
 --   day. coverage: its days held, 0 to 1. verified: of these, the days of which digest_results say of every log file that it is as
 --   CloudTrail delivered it, and know no other; null where there are no results of the account. silent_regions: those that are missing
 --   at the window's end; null where there is none. held_from, last_day: first and last day held before $to, in the window or not.
+-- with: ledger_places
 
 held_days AS (
     SELECT account_id, aws_region, day, held, files, trails
@@ -32,10 +33,10 @@ held_window AS (
         FROM (
             SELECT
                 CASE WHEN arrow_cast($from, 'Int64') = 0
-                    THEN coalesce(arrow_cast(arrow_cast(min(delivered_date), 'Int32'), 'Int64'), 0) * 86400000000
+                    THEN coalesce(arrow_cast(arrow_cast(min(first_date), 'Int32'), 'Int64'), 0) * 86400000000
                     ELSE arrow_cast($from, 'Int64')
                 END AS beginning
-            FROM log_files
+            FROM ledger_places
         ) AS beginnings
     ) AS bounds
 ),

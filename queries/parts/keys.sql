@@ -9,6 +9,32 @@
 --   threshold_days, grace_days and max_inventory_days.
 -- with: held, logged_accounts, key_words, data_events, key_children
 
+-- What keys of users and their sessions signed, a row per key (and, of sessions' keys, whose ids come back, per session and day). What
+-- an aggregated event says of a user names no key.
+key_signed AS MATERIALIZED (
+    SELECT
+        access_key_id,
+        account_id,
+        user_name,
+        CASE WHEN credential_kind <> 'long_term' THEN session_created END AS session_created,
+        CASE WHEN credential_kind <> 'long_term' THEN event_date END AS day,
+        bool_and(principal_type = 'IAMUser' AND sign_in_session_arn IS NULL) AS of_user,
+        last_value(principal_arn ORDER BY last_time, principal_arn) FILTER (WHERE principal_arn IS NOT NULL) AS principal_arn,
+        min(principal_id) AS principal_id,
+        min(first_time) AS first_time,
+        max(least(last_time, $as_of)) AS last_time,
+        sum(event_count) FILTER (WHERE last_time >= $from AND first_time < $to) AS calls,
+        first_value(sample_event_id ORDER BY first_time, sample_event_id) AS first_event_id,
+        last_value(sample_event_id ORDER BY last_time, sample_event_id) AS last_event_id
+    FROM activity
+    WHERE first_time < $as_of
+        AND (
+            credential_kind = 'long_term'
+            OR (credential_kind = 'temporary' AND principal_type IN ('IAMUser', 'FederatedUser', 'Root'))
+            OR (event_category = 'Aggregated' AND principal_type = 'IAMUser')
+        )
+    GROUP BY 1, 2, 3, 4, 5
+),
 key_uses AS (
     SELECT
         coalesce(parent_key_id, access_key_id) AS access_key_id,
@@ -27,46 +53,22 @@ key_uses AS (
         min(first_time) AS first_used,
         max(last_time) FILTER (WHERE parent_key_id IS NULL) AS last_used_itself,
         max(last_time) FILTER (WHERE parent_key_id IS NOT NULL) AS last_used_by_sessions,
-        sum(event_count) FILTER (WHERE last_time >= $from AND first_time < $to) AS calls,
-        first_value(sample_event_id ORDER BY first_time, sample_event_id) AS first_event_id,
-        last_value(sample_event_id ORDER BY last_time, sample_event_id) AS last_event_id
-    FROM (
-        SELECT
-            access_key_id,
-            account_id,
-            user_name,
-            principal_arn,
-            principal_id,
-            first_time,
-            least(last_time, $as_of) AS last_time,
-            event_count,
-            sample_event_id
-        FROM activity
-        WHERE first_time < $as_of
-            AND (
-                credential_kind = 'long_term'
-                OR (credential_kind = 'temporary' AND principal_type IN ('IAMUser', 'FederatedUser', 'Root'))
-            )
-    ) AS signed
+        sum(calls) AS calls,
+        first_value(first_event_id ORDER BY first_time, first_event_id) AS first_event_id,
+        last_value(last_event_id ORDER BY last_time, last_event_id) AS last_event_id
+    FROM key_signed
     LEFT JOIN key_children
         ON access_key_id = child_key_id AND first_time >= issued_time AND first_time <= expires
     WHERE parent_key_id IS NOT NULL OR access_key_id LIKE 'AKIA%'
     GROUP BY 1
 ),
--- Sessions of a user that no key is known to have opened, nor a sign-in: any of the user's keys may have.
+-- Sessions of a user that no key is known to have opened, nor a sign-in: any of the user's keys may have. So may any have signed what an
+-- aggregated event says of the user. A sign-in session is opened from the browser, never with a key.
 user_sessions AS (
     SELECT account_id AS session_account_id, user_name AS session_user_name, max(last_time) AS last_session
-    FROM (
-        SELECT account_id, user_name, access_key_id, session_created, first_time, least(last_time, $as_of) AS last_time
-        FROM activity
-        WHERE credential_kind = 'temporary' AND principal_type = 'IAMUser' AND first_time < $as_of
-    ) AS signed
+    FROM (SELECT * FROM key_signed WHERE day IS NOT NULL AND of_user) AS signed
     LEFT ANTI JOIN key_children ON access_key_id = child_key_id AND first_time >= issued_time AND first_time <= expires
-    LEFT ANTI JOIN (
-        SELECT caller_account_id, caller_user_name, event_time
-        FROM credential_events
-        WHERE event_name = 'ConsoleLogin' AND outcome = 'success'
-    ) AS sign_ins_seen
+    LEFT ANTI JOIN sign_ins_seen
         ON account_id = caller_account_id
         AND user_name = caller_user_name
         AND session_created >= event_time - INTERVAL '5 seconds'

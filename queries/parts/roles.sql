@@ -69,6 +69,8 @@ role_uses AS (
     ) AS known ON role_id = known_role_id AND masked_account_id = known_account_id
     WHERE masked_account_id IS NULL OR role_arn IS NOT NULL OR known_role_name IS NOT NULL
     GROUP BY 1, 2, 3
+    -- aws:ec2-instance and the like are AWS's own: IAM has no role of the name, and nobody can delete one.
+    HAVING coalesce(max(coalesce(role_arn, session_arn)) NOT LIKE '%/aws:%', true)
 ),
 role_taken AS (
     SELECT

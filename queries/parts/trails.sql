@@ -4,12 +4,12 @@
 --   events, and regions other than its own, and excluded_sources, the services whose management events all of them leave out (sorted;
 --   null where there is none). Trails that are switched off record nothing. trail_gaps has one row per trail and thing that it does
 --   not record and no other trail of the same accounts either. The words are those of trails.not_recorded.
--- with: trail_looks
+-- with: trail_looks, ledger_places
 
 trail_accounts AS (
     SELECT known.account_id, trail_looks.* EXCEPT (account_id)
     FROM (
-        SELECT account_id FROM log_files WHERE account_id IS NOT NULL
+        SELECT account_id FROM ledger_places WHERE account_id IS NOT NULL
         UNION
         SELECT account_id FROM iam_snapshots
     ) AS known

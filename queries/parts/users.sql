@@ -82,6 +82,8 @@ user_uses AS (
     ) AS known
         ON activity.account_id = known.account_id AND principal_id = known.user_id
     WHERE (principal_type IN ('IAMUser', 'Root') OR (principal_type = 'AWSAccount' AND known.user_id IS NOT NULL))
+        -- The same again of activity alone, which keeps the sessions of roles out of the join.
+        AND principal_type IN ('IAMUser', 'Root', 'AWSAccount')
         AND first_time < $as_of
         -- What a service does in root's name, nobody signed in for.
         AND (principal_type <> 'Root' OR invoked_by IS NULL)

@@ -28,6 +28,7 @@
 --   role_account_id: account that owns the role; for AssumeRoot, the target account
 --   role_name: name of the role, without path
 --   role_id: unique id of the role, where the record carries it
+--   known_role_id: the same; where the record does not carry it, of the only role that is known to have had the name then
 --   session_name: name of the new session, as the caller chose it
 --   session_arn: ARN of the new session
 --   issued_access_key_id: access key id that the call handed out
@@ -74,6 +75,7 @@ SELECT
     role_account_id,
     role_name,
     role_id,
+    coalesce(nullif(split_part(role_id, ':', 1), ''), known_role_id) AS known_role_id,
     session_name,
     session_arn,
     issued_access_key_id,

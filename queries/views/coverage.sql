@@ -8,6 +8,7 @@
 --   files: log files read
 --   undelivered_files: those of them, and of the refused ones, that do not have the name that CloudTrail gives: dumps of chosen
 --     events, filtered downloads, renamed copies. What they do not hold is not known
+--   aggregated_files: those that hold five-minute summaries of data events (CloudTrail-Aggregated) instead of records
 --   refused_files: log files that were met and could not be read
 --   pending_files: log files that were not read to the end
 --   records: records in the files, as delivered
@@ -40,7 +41,8 @@ told AS (
         min(recipient_account_id) AS account_id,
         CASE WHEN count(DISTINCT aws_region) = 1 THEN min(aws_region) END AS aws_region
     FROM activity
-    LEFT SEMI JOIN (SELECT log_file FROM others WHERE account_id IS NULL) AS unnamed
+    -- Of the ledger itself, whose statistics mostly show that there is none: then nothing is read of activity.
+    LEFT SEMI JOIN (SELECT log_file FROM log_files WHERE account_id IS NULL) AS unnamed
         ON activity.log_file = unnamed.log_file
     GROUP BY log_file
 ),
@@ -50,7 +52,8 @@ other_days AS (
         coalesce(others.aws_region, told.aws_region) AS aws_region,
         coalesce(delivered_date, arrow_cast(first_event_time, 'Date32')) AS day,
         sum(CASE WHEN status = 'complete' THEN 1 ELSE 0 END) AS files,
-        count(*) AS undelivered_files,
+        sum(CASE WHEN aggregated THEN 0 ELSE 1 END) AS undelivered_files,
+        sum(CASE WHEN aggregated THEN 1 ELSE 0 END) AS aggregated_files,
         sum(CASE WHEN status = 'refused' THEN 1 ELSE 0 END) AS refused_files,
         sum(CASE WHEN status = 'pending' THEN 1 ELSE 0 END) AS pending_files,
         coalesce(sum(records), 0) AS records,
@@ -75,6 +78,7 @@ SELECT
     coalesce(delivered.day, other_days.day) AS day,
     coalesce(delivered.files, 0) + coalesce(other_days.files, 0) AS files,
     coalesce(undelivered_files, 0) AS undelivered_files,
+    coalesce(aggregated_files, 0) AS aggregated_files,
     coalesce(delivered.refused_files, 0) + coalesce(other_days.refused_files, 0) AS refused_files,
     coalesce(delivered.pending_files, 0) + coalesce(other_days.pending_files, 0) AS pending_files,
     coalesce(delivered.records, 0) + coalesce(other_days.records, 0) AS records,

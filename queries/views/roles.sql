@@ -7,6 +7,8 @@
 --   role_account_id: account that owns the role
 --   role_name: name of the role, without path
 --   role_id: unique id of the role (AROA…); null where the records do not say which of several it was, or none
+--   current: whether it is the role that has the name now, not one that was deleted since; null where nothing says
+--   deleted_at: when the role of the name was deleted, where none was made since
 --   service_linked: whether it is a service-linked role, which AWS alone may take
 --   identity_center: whether it is made by an Identity Center permission set
 --   last_assumed: last time that it was taken
@@ -77,13 +79,15 @@ joined AS (
     WHERE coalesce(taken.role_name, used.role_name) IS NOT NULL
 )
 SELECT
-    coalesce(role_arn, concat_ws('/', role_account_id, role_name)) AS role,
-    role_arn,
-    role_account_id,
-    role_name,
-    role_id,
-    coalesce(role_arn LIKE '%:role/aws-service-role/%', role_name LIKE 'AWSServiceRoleFor%') AS service_linked,
-    role_name LIKE 'AWSReservedSSO\_%' AS identity_center,
+    coalesce(joined.role_arn, concat_ws('/', joined.role_account_id, joined.role_name)) AS role,
+    joined.role_arn,
+    joined.role_account_id,
+    joined.role_name,
+    joined.role_id,
+    CASE WHEN deleted_at IS NOT NULL THEN false ELSE joined.role_id = current_role_id END AS current,
+    deleted_at,
+    coalesce(joined.role_arn LIKE '%:role/aws-service-role/%', joined.role_name LIKE 'AWSServiceRoleFor%') AS service_linked,
+    joined.role_name LIKE 'AWSReservedSSO\_%' AS identity_center,
     last_assumed,
     last_assumed_by,
     assumptions,
@@ -95,3 +99,4 @@ SELECT
     event_count,
     services
 FROM joined
+LEFT JOIN known_roles ON joined.role_account_id = known_roles.role_account_id AND joined.role_name = known_roles.role_name

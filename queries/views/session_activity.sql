@@ -3,7 +3,7 @@
 --   what was signed without a key, by a service on its behalf, or in a session that uses other keys than its issue shows
 -- columns:
 --   session_id: the session, as in sessions
---   link: how the records are tied to it: key, session (principal and creation date), one_of_several (the same, and another session
+--   link: how the records are tied to it: key, sign_in (the records name its sign-in session), session (principal and creation date), one_of_several (the same, and another session
 --     of the same caller, name and moment would do as well), forwarded (a service acted on for it, with a key of its own), or none (its
 --     issue is not in the lake)
 --   hour: start of the hour that the records lie in
@@ -72,3 +72,4 @@ JOIN session_signers
     AND (session_created IS NOT DISTINCT FROM signed_created)
     AND (unsure_hour IS NOT DISTINCT FROM signed_hour)
     AND (forwarded IS NOT DISTINCT FROM signed_forwarded)
+    AND (signed_in IS NOT DISTINCT FROM signed_sign_in)

@@ -296,6 +296,17 @@ fn logs_and_inventory_of_different_accounts_judge_nothing() {
     let signed =
         lake.command("who").args(["AKIALOGSONLY00000001", "--as-of", "2026-01-05"]).run().exits(0);
     assert!(!signed.stdout().contains("in the inventory"), "{signed}");
+    // People may have times in their own zone; programs have UTC.
+    let mut in_zone =
+        vec!["AKIALOGSONLY00000001", "--as-of", "2026-01-05", "--tz", "Europe/Berlin"];
+    let shown = lake.command("who").args(&in_zone).run().exits(0);
+    assert!(shown.stdout().contains("+01:00") && !shown.stdout().contains("00Z"), "{shown}");
+    in_zone.extend(["--format", "json"]);
+    let read = lake.command("who").args(&in_zone).run().exits(0);
+    assert!(!read.stdout().contains("+01:00"), "{read}");
+    let nowhere = ["AKIALOGSONLY00000001", "--tz", "Mars"];
+    let refused = lake.command("who").args(nowhere).run().exits(2);
+    assert!(refused.stderr().contains("Mars"), "{refused}");
     lake.command("who").args(["AKIANOWHERE000000001"]).run().exits(1);
 }
 

@@ -190,8 +190,11 @@ pub(crate) struct DigestFlags {
 /// `rolecall who`
 #[derive(Debug, Args)]
 pub(crate) struct Who {
-    /// An access key id, a role, user or session ARN, an event id, or an IP address
+    /// An access key id, a role, user or session by ARN or name, a person, an event id, an instance, or an address
     pub(crate) thing: String,
+    /// Show times in this zone, such as Europe/Berlin or +02:00; JSON is in UTC always
+    #[arg(long, value_name = "ZONE", value_parser = crate::settings::parse_zone)]
+    pub(crate) tz: Option<String>,
     /// Answer as of this time (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<String>,

@@ -132,7 +132,7 @@ pub(crate) struct Options {
 }
 
 /// Where times are, unless somebody asks otherwise.
-const UTC: &str = "UTC";
+pub(crate) const UTC: &str = "UTC";
 
 impl Options {
     /// All rows, for `screen`.

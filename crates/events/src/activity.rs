@@ -33,6 +33,22 @@ pub(crate) struct Halves<'b> {
     what: Vec<Call<'b>>,
 }
 
+/// What a record stands for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    /// How many calls.
+    pub(crate) count: u64,
+    /// When the last of them may have been.
+    pub(crate) until: Micros,
+}
+
+impl Seen {
+    /// One call, at one time.
+    pub(crate) fn once(record: &Record<'_>) -> Self {
+        Self { count: 1, until: record.event_time }
+    }
+}
+
 /// Everything in a row but who: all of it is text of the record.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Call<'a> {
@@ -67,6 +83,7 @@ impl Index {
         halves: &mut Halves<'b>,
         arena: &'b Bump,
         record: &Record<'_>,
+        seen: Seen,
     ) {
         let Halves { who, what } = halves;
         let key = Key {
@@ -83,16 +100,16 @@ impl Index {
         let hash = self.random.hash_one(key);
         let found = self.rows.find(hash, |(other, _)| *other == key);
         if let Some(row) = found.and_then(|(_, place)| rows.get_mut(index(*place))) {
-            row.event_count += 1;
+            row.event_count = row.event_count.saturating_add(seen.count);
             row.first_time = row.first_time.min(record.event_time);
-            row.last_time = row.last_time.max(record.event_time);
+            row.last_time = row.last_time.max(seen.until);
             return;
         }
         let halves = who.get(index(key.who)).zip(what.get(index(key.what)));
         // Both were found or put there above.
         let Some((who, what)) = halves else { return };
         let place = count(rows.len());
-        rows.push(new_row(who, what, record, arena));
+        rows.push(new_row(who, what, record, seen, arena));
         self.rows.insert_unique(hash, (key, place), |(key, _)| self.random.hash_one(key));
     }
 }
@@ -101,6 +118,7 @@ fn new_row<'b>(
     who: &Identity<'b>,
     what: &Call<'b>,
     record: &Record<'_>,
+    seen: Seen,
     arena: &'b Bump,
 ) -> ActivityRow<'b> {
     let (source_ip, source_service) = source(what.source_ip_address);
@@ -118,6 +136,7 @@ fn new_row<'b>(
         session_name: who.session_name(),
         session_created: who.session_created,
         source_identity: who.source_identity,
+        sign_in_session_arn: who.sign_in_session_arn,
         invoked_by: who.invoked_by,
         in_scope_of: who.in_scope_of,
         mfa: who.mfa,
@@ -130,9 +149,9 @@ fn new_row<'b>(
         source_ip,
         source_service,
         user_agent: what.user_agent,
-        event_count: 1,
+        event_count: seen.count,
         first_time: record.event_time,
-        last_time: record.event_time,
+        last_time: seen.until,
         sample_event_id: record.event_id.map(|id| -> &str { arena.alloc_str(id) }),
         sample_record_index: record.index,
     }
@@ -195,6 +214,7 @@ impl Half for Identity<'_> {
             && self.issuer_id == other.issuer_id
             && self.mfa == other.mfa
             && self.source_identity == other.source_identity
+            && self.sign_in_session_arn == other.sign_in_session_arn
     }
 
     fn hash_telling(&self, hasher: &mut impl Hasher) {
@@ -215,6 +235,7 @@ impl Half for Identity<'_> {
             self.issuer_arn,
             self.issuer_id,
             self.source_identity,
+            self.sign_in_session_arn,
         ]
         .hash(hasher);
     }

@@ -81,6 +81,13 @@ impl CredentialEvent<'_> {
             endpoint_type: opt(self.endpoint_type),
             serving_region: opt(self.serving_region),
             supersedes_event_id: opt(self.supersedes_event_id),
+            sign_in_session_arn: opt(self.sign_in_session_arn),
+            oauth_client_id: opt(self.oauth_client_id),
+            oauth_resource: opt(self.oauth_resource),
+            web_identity_token_id: opt(self.web_identity_token_id),
+            source_principal_arn: opt(self.source_principal_arn),
+            source_region: opt(self.source_region),
+            credential_id: opt(self.credential_id),
             record_index: self.record_index,
         }
     }
@@ -139,6 +146,8 @@ impl Identity<'_> {
             session_created: self.session_created,
             mfa: self.mfa,
             source_identity: opt(self.source_identity),
+            sign_in_session_arn: opt(self.sign_in_session_arn),
+            credential_id: None,
         }
     }
 }

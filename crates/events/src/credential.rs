@@ -29,6 +29,7 @@ pub(crate) fn is_credential_event(source: &str, name: &str) -> bool {
                 | "GetSessionToken"
                 | "GetFederationToken"
                 | "GetDelegatedAccessToken"
+                | "GetWebIdentityToken"
         ),
         "signin.amazonaws.com" => matches!(
             name,
@@ -38,8 +39,15 @@ pub(crate) fn is_credential_event(source: &str, name: &str) -> bool {
                 | "RenewRole"
                 | "GetSigninToken"
                 | "CreateOAuth2Token"
+                | "CreateOAuth2TokenWithIAM"
+                | "CreateOAuth2TokenWithTokenExchange"
+                | "AuthorizeOAuth2Access"
+                | "RevokeOAuth2TokenWithIAM"
+                | "CreateBearerToken"
         ),
-        "sso.amazonaws.com" => matches!(name, "Federate" | "GetRoleCredentials"),
+        "sso.amazonaws.com" | "sso-oauth.amazonaws.com" => {
+            matches!(name, "Federate" | "GetRoleCredentials" | "CreateToken" | "CreateTokenWithIAM")
+        }
         "rolesanywhere.amazonaws.com" => name == "CreateSession",
         "eks-auth.amazonaws.com" => name == "AssumeRoleForPodIdentity",
         "cognito-identity.amazonaws.com" => name == "GetCredentialsForIdentity",
@@ -96,6 +104,7 @@ pub(crate) fn read<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>) -> CredentialE
     read_response(nodes, record, &mut event);
     read_federation(nodes, record, &mut event);
     read_role(nodes, record, &mut event);
+    read_tokens(nodes, record, &mut event);
     event
 }
 
@@ -242,12 +251,52 @@ fn read_federation<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut Cr
             event.federated_subject = identity.user_name.or_else(|| response("subject"));
             event.federated_audience = response("audience");
         }
+        // What the token is for: the audiences that are to take it.
+        "GetWebIdentityToken" => {
+            let audience = nodes.member(record.request, "audience");
+            let first = || nodes.elements(audience).find_map(|one| nodes.text(one));
+            event.federated_audience = nodes.text(audience).or_else(first);
+        }
         "ConsoleLogin" => {
             event.identity_provider = nodes.text_at(record.additional, &["SamlProviderArn"]);
         }
         "CreateSession" => event.federated_subject = response("subjectArn"),
         _ => event.identity_provider = identity.identity_provider,
     }
+}
+
+/// Tokens beside AWS's keys: OAuth for programs that a person lets in, and JWTs for other partitions and clouds.
+///
+/// <https://docs.aws.amazon.com/signin/latest/userguide/oauth-sign-in-overview.html>,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_outbound_cross_partition_auditing.html>.
+fn read_tokens<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut CredentialEvent<'a>) {
+    let request = |key| nodes.text_at(record.request, &[key]);
+    let made = nodes.text_at(record.additional, &["signInSessionArn"]);
+    event.sign_in_session_arn = made.or(record.identity.sign_in_session_arn);
+    event.credential_id = record.identity.credential_id.or_else(|| credential_in(nodes, record));
+    match record.event_source {
+        "signin.amazonaws.com" | "sso.amazonaws.com" | "sso-oauth.amazonaws.com" => {
+            event.oauth_client_id = request("client_id").or_else(|| request("clientId"));
+            event.oauth_resource = request("resource");
+        }
+        _ => {
+            let response = || nodes.text_at(record.response, &["webIdentityTokenId"]);
+            event.web_identity_token_id = request("webIdentityTokenId").or_else(response);
+            let across = nodes.member(record.additional, "crossPartitionData");
+            event.source_principal_arn = nodes.text_at(across, &["sourcePrincipalArn"]);
+            event.source_region = nodes.text_at(across, &["sourceRegion"]);
+        }
+    }
+}
+
+/// What an application's token is made of is told apart from who the application is.
+fn credential_in<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>) -> Option<&'a str> {
+    const KEY: &str = "identitycenter:CredentialId";
+    let direct = |place| nodes.text_at(place, &[KEY]);
+    let context = |place| direct(nodes.member(place, "awsAdditionalDetails"));
+    [record.additional, record.response, record.request, record.service_details]
+        .into_iter()
+        .find_map(|place| direct(place).or_else(|| context(place)))
 }
 
 /// `<provider>:<audience>:<subject>`, where provider and subject may hold colons themselves.

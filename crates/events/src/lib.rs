@@ -23,6 +23,7 @@
 )]
 
 mod activity;
+mod aggregated;
 mod arena;
 mod credential;
 mod forms;

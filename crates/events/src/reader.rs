@@ -21,7 +21,7 @@ use crate::inflate::Inflater;
 use crate::record::Record;
 use crate::rows::{Account, LogFile, Rejection, RejectionReason};
 use crate::tape::{Nodes, Place};
-use crate::{Limits, Refusal, activity, credential, forms, iam, repair};
+use crate::{Limits, Refusal, activity, aggregated, credential, forms, iam, repair};
 
 /// Small enough for the second-level cache together with its tape.
 const PIECE_BYTES: usize = 256 << 10;
@@ -246,6 +246,11 @@ impl<'b, 'i> Collector<'b, 'i> {
         let record = match read {
             Ok(record) => record,
             Err(reason) => {
+                if let Some(summary) = aggregated::read(nodes, place, index).filter(|_| !too_large)
+                {
+                    self.add_summary(&summary);
+                    return;
+                }
                 account.rejected += 1;
                 if account.rejections.len() < Account::MAX_REJECTIONS {
                     account.rejections.push(Rejection { record_index: index, reason });
@@ -253,10 +258,9 @@ impl<'b, 'i> Collector<'b, 'i> {
                 return;
             }
         };
-        let time = record.event_time;
-        account.first_event_time = Some(account.first_event_time.map_or(time, |at| at.min(time)));
-        account.last_event_time = Some(account.last_event_time.map_or(time, |at| at.max(time)));
-        self.index.add(&mut self.file.activity, &mut self.halves, self.arena, &record);
+        account.cover(record.event_time);
+        let seen = activity::Seen::once(&record);
+        self.index.add(&mut self.file.activity, &mut self.halves, self.arena, &record, seen);
         if credential::is_credential_event(record.event_source, record.event_name) {
             account.credential += 1;
             let event = credential::read(nodes, &record);
@@ -268,6 +272,21 @@ impl<'b, 'i> Collector<'b, 'i> {
                 let change = iam::read(nodes, &record, target);
                 self.file.iam_changes.push(change.copy_into(self.arena));
             }
+        }
+    }
+}
+
+impl Collector<'_, '_> {
+    /// Takes what an aggregated event says, by identity.
+    fn add_summary(&mut self, summary: &aggregated::Summary<'_>) {
+        let account = &mut self.file.account;
+        account.other += 1;
+        account.aggregated += 1;
+        account.cover(summary.record.event_time);
+        for (identity, count) in &summary.callers {
+            let record = Record { identity: identity.clone(), ..summary.record.clone() };
+            let seen = activity::Seen { count: *count, until: summary.until };
+            self.index.add(&mut self.file.activity, &mut self.halves, self.arena, &record, seen);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::tape::{Nodes, Place};
 use crate::time::{NoTime, parse_time};
 
 /// The fields of a record that all tables share.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Record<'a> {
     pub(crate) index: u32,
     pub(crate) event_time: Micros,
@@ -39,7 +39,7 @@ pub(crate) struct Record<'a> {
 }
 
 /// `userIdentity` and its session context.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Identity<'a> {
     pub(crate) kind: Option<&'a str>,
     pub(crate) principal_id: Option<&'a str>,
@@ -56,6 +56,8 @@ pub(crate) struct Identity<'a> {
     pub(crate) session_created: Option<Micros>,
     pub(crate) mfa: Option<bool>,
     pub(crate) source_identity: Option<&'a str>,
+    pub(crate) sign_in_session_arn: Option<&'a str>,
+    pub(crate) credential_id: Option<&'a str>,
 }
 
 impl<'a> Record<'a> {
@@ -142,6 +144,7 @@ impl<'a> Identity<'a> {
                         .text_at(value, &["credentialsIssuedTo"])
                         .or_else(|| nodes.text_at(value, &["sourceArn"]));
                 }
+                "credentialId" => identity.credential_id = nodes.text(value),
                 "sessionContext" => context = value,
                 _ => {}
             }
@@ -157,6 +160,7 @@ impl<'a> Identity<'a> {
                 "sessionIssuer" => issuer = value,
                 "attributes" => attributes = value,
                 "sourceIdentity" => self.source_identity = nodes.text(value),
+                "signInSessionArn" => self.sign_in_session_arn = nodes.text(value),
                 _ => {}
             }
         }

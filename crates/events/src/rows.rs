@@ -40,6 +40,8 @@ pub struct Account {
     pub rejected: u64,
     /// Records that also became an [`IamChange`].
     pub iam_changes: u64,
+    /// Records that sum up five minutes of data events (`AwsAggregatedEvent`); they are among `other`.
+    pub aggregated: u64,
     /// The first rejected records, at most [`Account::MAX_REJECTIONS`]; `rejected` counts all.
     pub rejections: Vec<Rejection>,
     /// Earliest `eventTime` of the records that were not rejected.
@@ -53,6 +55,12 @@ pub struct Account {
 impl Account {
     /// How many rejected records are named one by one.
     pub const MAX_REJECTIONS: usize = 20;
+
+    /// Widens the time that the records cover.
+    pub(crate) fn cover(&mut self, time: Micros) {
+        self.first_event_time = Some(self.first_event_time.map_or(time, |at| at.min(time)));
+        self.last_event_time = Some(self.last_event_time.map_or(time, |at| at.max(time)));
+    }
 }
 
 /// A record that was rejected: where it stands, and why. Never what it holds.
@@ -273,6 +281,22 @@ pub struct CredentialEvent<'a> {
     /// `addendum.originalEventID` of a correction (`UPDATED_DATA`): the event that this one replaces.
     pub supersedes_event_id: Option<&'a str>,
 
+    /// `signInSessionArn`: of a sign-in's own records (`signin.amazonaws.com`) the session that it made, from
+    /// `additionalEventData`; of any other the session that the call was made in, from the session context.
+    pub sign_in_session_arn: Option<&'a str>,
+    /// `requestParameters.client_id`: the OAuth client that a token was handed to; an ARN where it is AWS's own or registered.
+    pub oauth_client_id: Option<&'a str>,
+    /// `requestParameters.resource`: what the OAuth token is for, such as AWS's MCP server.
+    pub oauth_resource: Option<&'a str>,
+    /// `webIdentityTokenId`, in the answer of GetWebIdentityToken and in what asks for a role with that token.
+    pub web_identity_token_id: Option<&'a str>,
+    /// `additionalEventData.crossPartitionData.sourcePrincipalArn`: who asked for the token, in another partition.
+    pub source_principal_arn: Option<&'a str>,
+    /// `additionalEventData.crossPartitionData.sourceRegion`: where.
+    pub source_region: Option<&'a str>,
+    /// `userIdentity.credentialId`, or the request's `identitycenter:CredentialId`: the sign-in to Identity Center.
+    pub credential_id: Option<&'a str>,
+
     /// Position in `Records`, from 0.
     pub record_index: u32,
 }
@@ -383,6 +407,8 @@ pub struct ActivityRow<'a> {
     pub session_created: Option<Micros>,
     /// `sessionContext.sourceIdentity`.
     pub source_identity: Option<&'a str>,
+    /// `sessionContext.signInSessionArn`: the sign-in session that the calls were made in.
+    pub sign_in_session_arn: Option<&'a str>,
     /// `userIdentity.invokedBy`.
     pub invoked_by: Option<&'a str>,
     /// `userIdentity.inScopeOf.credentialsIssuedTo`, else its `sourceArn`.
@@ -407,7 +433,7 @@ pub struct ActivityRow<'a> {
     pub source_service: Option<&'a str>,
     /// `userAgent`.
     pub user_agent: Option<&'a str>,
-    /// Records in this row.
+    /// Records in this row; of aggregated events, the calls that they sum up.
     pub event_count: u64,
     /// Earliest `eventTime`.
     pub first_time: Micros,

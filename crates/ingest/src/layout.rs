@@ -2,7 +2,7 @@
 //!
 //! Only looks at names. The layout is
 //! `[prefix/]AWSLogs/[o-id/]<account>/<kind>/<region>/YYYY/MM/DD/<file>`, and the file
-//! `<account>_CloudTrail_<region>_YYYYMMDDTHHmmZ_<unique>.json.gz`:
+//! `<account>_CloudTrail_<region>_YYYYMMDDTHHmmZ_<unique>.json.gz` (`CloudTrail-Aggregated` for summaries of data events):
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>.
 //! Times in names and folders are delivery, never event, times.
 //!
@@ -120,10 +120,11 @@ fn kind_beside(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.split('/').collect();
     let (name, folders) = parts.split_last()?;
     let kind = kind_of_folder(folders).or_else(|| kind_of_name(name))?;
-    (kind != CLOUDTRAIL).then(|| kind.to_owned())
+    (!KINDS_READ.contains(&kind)).then(|| kind.to_owned())
 }
 
-const CLOUDTRAIL: &str = "CloudTrail";
+/// The kinds that hold log files: records one by one, and five-minute summaries of data events.
+const KINDS_READ: [&str; 2] = ["CloudTrail", "CloudTrail-Aggregated"];
 
 /// The folder after the account. Without an `AWSLogs` before it, only what AWS's layout follows on is one: region and
 /// year.
@@ -211,11 +212,16 @@ pub(crate) fn of_folder(folder: &str) -> Folder<'_> {
     };
     match rest {
         [] => Folder::OnTheWay,
-        [account] | [account, "CloudTrail"] if is_account_id(account) => Folder::OnTheWay,
-        [account, "CloudTrail", region] if is_account_id(account) && is_region(region) => {
+        [account] if is_account_id(account) => Folder::OnTheWay,
+        [account, kind] if is_account_id(account) && KINDS_READ.contains(kind) => Folder::OnTheWay,
+        [account, kind, region]
+            if is_account_id(account) && KINDS_READ.contains(kind) && is_region(region) =>
+        {
             Folder::Region { account_id: account, aws_region: region }
         }
-        [account, kind, ..] if is_account_id(account) && *kind != CLOUDTRAIL => Folder::Beside,
+        [account, kind, ..] if is_account_id(account) && !KINDS_READ.contains(kind) => {
+            Folder::Beside
+        }
         _ => Folder::Other,
     }
 }
@@ -260,7 +266,10 @@ fn read_folders(parts: &[&str], layout: &mut Layout) {
 fn read_file_name(layout: &mut Layout) {
     let name = layout.file_name.as_str();
     let Some(stem) = name.strip_suffix(".gz").unwrap_or(name).strip_suffix(".json") else { return };
-    let Some((account, rest)) = stem.split_once("_CloudTrail_") else { return };
+    let Some((account, rest)) = stem.split_once('_') else { return };
+    let Some((_, rest)) = rest.split_once('_').filter(|(kind, _)| KINDS_READ.contains(kind)) else {
+        return;
+    };
     let mut parts = rest.split('_');
     let (Some(region), Some(stamp), Some(unique), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())

@@ -14,6 +14,7 @@ use self::ColumnKind::{Count, Date, Flag, Text, TextList, TextMap, Time};
 
 mod columns;
 mod inventory;
+mod verified;
 
 /// The lake format that this binary writes, recorded in every table as `rolecall.format`.
 pub const FORMAT_VERSION: u32 = 1;
@@ -138,8 +139,8 @@ impl Table {
             Self::IamChanges => &columns::IAM_CHANGES,
             Self::Activity => &columns::ACTIVITY,
             Self::LogFiles => &columns::LOG_FILES,
-            Self::DigestResults => &columns::DIGEST_RESULTS,
-            Self::Trails => &columns::TRAILS,
+            Self::DigestResults => &verified::DIGEST_RESULTS,
+            Self::Trails => &verified::TRAILS,
             Self::IamSnapshots => &inventory::IAM_SNAPSHOTS,
             Self::IamParts => &inventory::IAM_PARTS,
             Self::IamCredentials => &inventory::IAM_CREDENTIALS,

@@ -12,7 +12,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{AggregateUDF, ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 
-mod agent;
+pub(crate) mod agent;
 pub(crate) mod arn;
 mod changes;
 mod codes;

@@ -37,4 +37,4 @@ pub use parts::with_parts;
 pub use reasons::{Confidence, Reason, Reasons};
 pub use reports::{Report, ReportColumn, Reports};
 pub use session::{Rows, Session, SessionOptions, Values};
-pub use who::{ChainStep, Fact, NextCommand, ThingKind, WhoAnswer, WhoTable, who};
+pub use who::{ChainStep, Fact, NextCommand, ThingKind, WhoAnswer, WhoTable, who, who_in_zone};

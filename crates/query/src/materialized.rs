@@ -3,12 +3,13 @@
 //! DataFusion puts an expression in wherever it is named: parts that build on each other become a plan of many times their
 //! size, and planning takes longer than answering. Its parser does not know the word. Here each expression that has it
 //! becomes a table in memory that is computed while the plan that reads it is made; one that nothing reads is never
-//! computed. No filter is carried into it, so it is for what is small (one row per key, role or account), and it counts
+//! computed, and one that is read once stays part of the plan, which then reads no more of it than it needs. No filter is carried into
+//! a table, so it is for what is small (one row per key, role or account), and it counts
 //! against the session's memory limit.
 //!
 //! Does not decide which expressions these are: the SQL says so, as in PostgreSQL.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -53,11 +54,12 @@ pub(crate) async fn plan(
     let Some(with) = &query.with else {
         return frame(state.statement_to_plan(as_statement(query)).await?);
     };
+    let often = read_often(with, &query, &marked);
     let (scope, tables) = scope(&state)?;
     let mut known: Vec<Cte> = Vec::new();
     for cte in &with.cte_tables {
         let mut cte = cte.clone();
-        if marked.contains(&cte.alias.name.value) {
+        if often.contains(&cte.alias.name.value) {
             let mut computed = select(&cte.alias.name.to_string())?;
             computed.with = Some(needed(with, &known, &cte.query, Some(&cte)));
             let computed = frame(scope.statement_to_plan(as_statement(computed)).await?)?;
@@ -147,10 +149,40 @@ fn needed(with: &With, known: &[Cte], query: &Query, last: Option<&Cte>) -> With
     With { cte_tables: kept, ..with.clone() }
 }
 
+/// Those of `marked` that a plan would hold more than once.
+fn read_often(with: &With, query: &Query, marked: &HashSet<String>) -> HashSet<String> {
+    let mut read: HashMap<String, usize> = HashMap::new();
+    let mut main = query.clone();
+    main.with = None;
+    each_mention(&main, |name| *read.entry(name).or_default() += 1);
+    let mut often = HashSet::new();
+    for cte in with.cte_tables.iter().rev() {
+        let name = &cte.alias.name.value;
+        let times = read.get(&name.to_lowercase()).copied().unwrap_or_default();
+        let is_table = times > 1 && marked.contains(name);
+        if is_table {
+            often.insert(name.clone());
+        }
+        let by = if is_table { 1 } else { times };
+        each_mention(&cte.query, |name| {
+            let times = read.entry(name).or_default();
+            *times = times.saturating_add(by);
+        });
+    }
+    often
+}
+
 /// Adds the names of all relations in `query`.
 fn mention(query: &Query, names: &mut HashSet<String>) {
+    each_mention(query, |name| {
+        names.insert(name);
+    });
+}
+
+/// Calls `take` with the name of each relation in `query`, as often as it is named.
+fn each_mention(query: &Query, mut take: impl FnMut(String)) {
     let _: ControlFlow<()> = visit_relations(query, |name: &ObjectName| {
-        names.insert(name.to_string().trim_matches('"').to_lowercase());
+        take(name.to_string().trim_matches('"').to_lowercase());
         ControlFlow::Continue(())
     });
 }

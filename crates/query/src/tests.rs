@@ -14,4 +14,5 @@ mod session_reports;
 mod trails;
 mod using;
 mod verdicts;
+mod ways_in;
 mod whoing;

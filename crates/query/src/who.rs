@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::functions::agent;
 use crate::{QueryError, Session};
 
 mod address;
@@ -25,6 +26,7 @@ mod table;
 mod thing;
 mod words;
 
+use self::table::Asked;
 use self::thing::Thing;
 pub use self::thing::ThingKind;
 
@@ -58,6 +60,16 @@ pub struct Fact {
     pub label: String,
     /// What is known.
     pub text: String,
+    /// All of it and as recorded, where the text has the first few of a list or a short form.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+}
+
+impl Fact {
+    /// A fact that its text says all of.
+    pub fn new(label: &str, text: impl Into<String>) -> Self {
+        Self { label: label.to_owned(), text: text.into(), values: Vec::new() }
+    }
 }
 
 /// One step of a chain.
@@ -65,6 +77,8 @@ pub struct Fact {
 pub struct ChainStep {
     /// Who acts from here on.
     pub principal: String,
+    /// Under which session name: which instance, which run; empty for the origin.
+    pub session_name: String,
     /// How this came from the step before; empty for the origin.
     pub how: String,
     /// When, as text; empty for the origin.
@@ -114,7 +128,33 @@ impl WhoAnswer {
     fn fact(&mut self, label: &str, text: impl Into<String>) {
         let text = text.into();
         if !text.is_empty() {
-            self.facts.push(Fact { label: label.to_owned(), text });
+            self.facts.push(Fact::new(label, text));
+        }
+    }
+
+    /// Adds a list: the first few for the eye, all of it for programs.
+    fn list(&mut self, label: &str, list: &[String], most: usize) {
+        let values = if list.len() > most { list.to_vec() } else { Vec::new() };
+        if !list.is_empty() {
+            self.facts.push(Fact { values, ..Fact::new(label, words::few(list, most)) });
+        }
+    }
+
+    /// Adds the programs that user agents name, and the user agents for programs.
+    fn agents(&mut self, list: &[String]) {
+        let families: BTreeSet<_> =
+            list.iter().map(|agent| agent::family(agent).unwrap_or(agent).to_owned()).collect();
+        let families: Vec<_> = families.into_iter().collect();
+        if !list.is_empty() {
+            let text = words::few(&families, 5);
+            self.facts.push(Fact { values: list.to_vec(), ..Fact::new("with", text) });
+        }
+    }
+
+    /// As [`Self::agents`], of one call.
+    fn agent(&mut self, agent: &str) {
+        if !agent.is_empty() {
+            self.agents(&[agent.to_owned()]);
         }
     }
 
@@ -139,6 +179,17 @@ impl WhoAnswer {
 
 /// Answers who `thing` is. `as_of` is the answer's "now", in microseconds since the Unix epoch.
 pub async fn who(session: &Session, thing: &str, as_of: i64) -> Result<WhoAnswer, QueryError> {
+    who_in_zone(session, thing, as_of, table::UTC).await
+}
+
+/// As [`who`], with times as they are in `zone`, a name such as `Europe/Berlin` or an offset.
+pub async fn who_in_zone(
+    session: &Session,
+    thing: &str,
+    as_of: i64,
+    zone: &str,
+) -> Result<WhoAnswer, QueryError> {
+    let session = &Asked::new(session, zone);
     let thing = in_account(session, Thing::recognise(thing)).await?;
     let answer = match thing.kind {
         ThingKind::LongTermKey => key::long_term(session, &thing, as_of).await?,
@@ -189,7 +240,7 @@ pub async fn who(session: &Session, thing: &str, as_of: i64) -> Result<WhoAnswer
 }
 
 /// A role of an account that is called by its name, as `Production/Deploy`, gets the account's id.
-async fn in_account(session: &Session, thing: Thing) -> Result<Thing, QueryError> {
+async fn in_account(session: &Asked<'_>, thing: Thing) -> Result<Thing, QueryError> {
     let Some((account, role)) =
         thing.text.split_once('/').filter(|_| thing.kind == ThingKind::Name)
     else {
@@ -200,7 +251,7 @@ async fn in_account(session: &Session, thing: Thing) -> Result<Thing, QueryError
 }
 
 /// The id of the one account that an inventory or the list of accounts calls so.
-async fn account_called(session: &Session, name: &str) -> Result<Option<String>, QueryError> {
+async fn account_called(session: &Asked<'_>, name: &str) -> Result<Option<String>, QueryError> {
     let bound = table::values([("name", datafusion::scalar::ScalarValue::from(name))]);
     let mut ids = BTreeSet::new();
     for query in [
@@ -215,7 +266,7 @@ async fn account_called(session: &Session, name: &str) -> Result<Option<String>,
 
 /// A bare name may be a role's, a user's or a session's; or an event id of an unusual form.
 async fn by_name(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {

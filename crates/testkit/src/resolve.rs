@@ -283,7 +283,8 @@ fn descend(
             match known.get(parent) {
                 Some(descent) => {
                     let by_key = above.issued_key.as_ref() == Some(&above.used_key);
-                    below(*parent, descent, if by_key { "key" } else { "session" })
+                    let link = if by_key { "key" } else { "session" };
+                    below(*parent, descent, if above.was_let_in() { "sign_in" } else { link })
                 }
                 // Its issue is not held: the chain begins with it.
                 None => match above.kind {
@@ -366,7 +367,9 @@ fn skeleton(delivered: &Delivered, index: SessIx, intent: &SessionIntent, uses: 
         used_access_key_ids: uses.keys.iter().cloned().collect(),
         source_identity: intent.source_identity.clone(),
         uses_by_key: uses.by_key,
-        uses_by_session: uses.count - uses.by_key,
+        uses_by_sign_in: if intent.was_let_in() { uses.count } else { 0 },
+        uses_by_session: if intent.was_let_in() { 0 } else { uses.count - uses.by_key },
+        sign_in_session_arn: intent.dress.sign_in.clone().filter(|_| intent.was_let_in()),
         first_used: uses.first,
         last_used: uses.last,
         event_count: uses.count,
@@ -405,7 +408,8 @@ fn unissued(world: &World, index: SessIx, intent: &SessionIntent, row: &mut Sess
     row.parent_link = String::from("none");
     row.link_method = String::from("none");
     // There is no issue to tie a use to.
-    (row.uses_by_key, row.uses_by_session) = (0, 0);
+    (row.uses_by_key, row.uses_by_sign_in, row.uses_by_session) = (0, 0, 0);
+    row.sign_in_session_arn.clone_from(&intent.dress.sign_in);
 }
 
 /// What the issuing records say.
@@ -475,9 +479,11 @@ fn trace(
     row.origin_kind = descent.kind.to_owned();
     row.origin_access_key_id.clone_from(&descent.origin_key);
     row.chain.clone_from(&descent.chain);
-    row.link_method = String::from(match (row.uses_by_key, row.uses_by_session) {
-        (0, 0) => "none",
-        (0, _) => "session",
-        _ => "key",
-    });
+    row.link_method =
+        String::from(match (row.uses_by_key, row.uses_by_sign_in, row.uses_by_session) {
+            (0, 0, 0) => "none",
+            (0, 0, _) => "session",
+            (0, ..) => "sign_in",
+            _ => "key",
+        });
 }

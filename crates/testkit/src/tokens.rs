@@ -7,6 +7,28 @@ use crate::model::{
 use crate::record::{Call, Identity};
 use crate::time::{Micros, SECOND, Spelling};
 
+/// A program that people let in.
+pub(crate) struct Program {
+    pub(crate) client: &'static str,
+    pub(crate) resource: Option<&'static str>,
+}
+
+impl Program {
+    pub(crate) const LOGIN: Self =
+        Self { client: "arn:aws:signin:::devtools/same-device", resource: None };
+    pub(crate) const AGENT: Self = Self {
+        client: "arn:aws:signin:us-east-1:111122223333:oauth-client/0a1b2c3d",
+        resource: Some("https://aws-mcp.us-east-1.api.aws/mcp"),
+    };
+}
+
+impl SessionIntent {
+    /// Whether a person let a program in.
+    pub(crate) fn was_let_in(&self) -> bool {
+        self.issued_by == "CreateOAuth2Token"
+    }
+}
+
 impl World {
     /// Logs the issue of credentials that are no act of taking a role.
     fn issued_by_record(
@@ -114,6 +136,49 @@ impl World {
         intent.mfa = mfa;
         intent.dress = Dress { console: true, sign_in: Some(sign_in), ..Dress::default() };
         session
+    }
+
+    /// A person in the console lets a program in. The record names the sign-in session that it makes.
+    pub(crate) fn let_in(
+        &mut self,
+        browser: SessIx,
+        program: &Program,
+        at: Micros,
+        ip: &str,
+    ) -> SessIx {
+        let SessionKind::User(user) = self.sessions[browser.0].kind else {
+            unreachable!("only users sign in here")
+        };
+        let account = self.id(self.users[user.0].account);
+        let made = format!("arn:aws:signin:us-east-1:{account}:session/{}", self.dice.uuid());
+        let call = self.grant(browser, program, &made, (at, ip));
+        let parent = Some(Caller::Session(browser));
+        let kind = SessionKind::User(user);
+        let session = self.issued_by_record(call, kind, "", (None, 12 * 3_600), parent);
+        let intent = &mut self.sessions[session.0];
+        intent.mfa = true;
+        intent.dress = Dress { sign_in: Some(made), ..Dress::default() };
+        session
+    }
+
+    fn grant(
+        &mut self,
+        browser: SessIx,
+        program: &Program,
+        made: &str,
+        (at, ip): (Micros, &str),
+    ) -> Call {
+        let caller = Caller::Session(browser);
+        let mut call = self.call(&caller, at, "signin.amazonaws.com", "CreateOAuth2Token");
+        let request =
+            Obj::new().str("client_id", program.client).str("grant_type", "authorization_code");
+        call.request = Some(request.opt("resource", program.resource).end());
+        call.additional =
+            Some(Obj::new().str("success", "true").str("signInSessionArn", made).end());
+        call.ip = ip.to_owned();
+        call.read_only = false;
+        call.class = Class::Credential;
+        call
     }
 
     /// A ConsoleLogin record with the identity of `user` and nothing decided yet.

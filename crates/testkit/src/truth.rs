@@ -263,10 +263,14 @@ pub struct Session {
     pub origin_access_key_id: Option<String>,
     /// Origin, then the principal of each session down to this one.
     pub chain: Vec<String>,
-    /// `key` when any use is linked by the issued key, else `session`, else `none`.
+    /// `key` when any use is linked by the issued key, else `sign_in`, else `session`, else `none`.
     pub link_method: String,
+    /// The sign-in session that it is.
+    pub sign_in_session_arn: Option<String>,
     /// Uses signed with the issued key; 0 without an issue, as the next.
     pub uses_by_key: u64,
+    /// Uses that name the sign-in session that the issue made.
+    pub uses_by_sign_in: u64,
     /// Uses that only principal and creation date tie to the session.
     pub uses_by_session: u64,
     /// First use.

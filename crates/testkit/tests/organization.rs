@@ -37,15 +37,17 @@ impl Found {
     fn is_credential_event(&self) -> bool {
         matches!(
             (self.text("/eventSource").unwrap(), self.text("/eventName").unwrap()),
-            (
-                "sts.amazonaws.com",
-                "AssumeRole"
-                    | "AssumeRoleWithSAML"
-                    | "AssumeRoleWithWebIdentity"
-                    | "AssumeRoot"
-                    | "GetSessionToken"
-                    | "GetFederationToken"
-            ) | ("signin.amazonaws.com", "ConsoleLogin" | "SwitchRole" | "ExitRole")
+            ("signin.amazonaws.com", "CreateOAuth2Token")
+                | (
+                    "sts.amazonaws.com",
+                    "AssumeRole"
+                        | "AssumeRoleWithSAML"
+                        | "AssumeRoleWithWebIdentity"
+                        | "AssumeRoot"
+                        | "GetSessionToken"
+                        | "GetFederationToken"
+                )
+                | ("signin.amazonaws.com", "ConsoleLogin" | "SwitchRole" | "ExitRole")
                 | ("sso.amazonaws.com", "Federate" | "GetRoleCredentials")
                 | ("rolesanywhere.amazonaws.com", "CreateSession")
                 | ("eks-auth.amazonaws.com", "AssumeRoleForPodIdentity")
@@ -367,7 +369,7 @@ fn descents_hold_together(truth: &Truth) {
         .collect();
     for session in &truth.sessions {
         let linked = session.session_id.as_ref().map_or(0, |_| session.event_count);
-        assert_eq!(session.uses_by_key + session.uses_by_session, linked);
+        assert_eq!(session.uses_by_key + session.uses_by_sign_in + session.uses_by_session, linked);
         if let (Some(first), Some(last), Some(expires)) =
             (session.first_used, session.last_used, session.expires)
         {

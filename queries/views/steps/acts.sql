@@ -43,15 +43,16 @@ leading AS (
         AND split_part(copies.caller_principal_id, ':', 1) = known.unique_id
         AND coalesce(copies.caller_account_id = arn_account(known.arn), true)
 ),
--- A switch logs the new session as its caller; the person stands in SwitchFrom.
+-- A switch logs the new session as its caller; the person stands in SwitchFrom. Who took a role with a token of another
+-- partition stands in source_principal_arn.
 named AS (
     SELECT
         *,
         CASE
             WHEN is_switch THEN switch_from
-            ELSE coalesce(caller_arn, pair_from)
+            ELSE coalesce(caller_arn, pair_from, source_principal_arn)
         END AS named_arn,
-        coalesce(CASE WHEN is_switch THEN switch_from ELSE coalesce(caller_arn, pair_from) END, known_arn)
+        coalesce(CASE WHEN is_switch THEN switch_from ELSE coalesce(caller_arn, pair_from, source_principal_arn) END, known_arn)
             AS resolved_arn
     FROM leading
 ),
@@ -104,6 +105,8 @@ SELECT
             WHEN event_name = 'CreateSession' THEN coalesce(source_identity, federated_subject)
             WHEN caller_type = 'AWSService' OR (caller_type IS NULL AND caller_arn IS NULL)
                 THEN coalesce(caller_invoked_by, source_service)
+            WHEN source_principal_arn IS NOT NULL
+                THEN coalesce(caller_role_arn, regexp_replace(source_principal_arn, '(:assumed-role/[^/]+)/.*$', '\1'))
             WHEN caller_type IN ('SAMLUser', 'WebIdentityUser')
                 OR event_name IN ('AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity')
                 THEN nullif(concat_ws(
@@ -175,6 +178,14 @@ SELECT
     session_tags,
     session_policy,
     target_principal,
+    federated_audience,
+    sign_in_session_arn,
+    oauth_client_id,
+    oauth_resource,
+    web_identity_token_id,
+    source_principal_arn,
+    source_region,
+    credential_id,
     coalesce(pair_ip, source_ip) AS source_ip,
     CASE WHEN pair_ip IS NULL THEN source_service END AS source_service,
     coalesce(pair_agent, user_agent) AS user_agent,

@@ -15,6 +15,7 @@ SELECT
     session_created,
     unsure_hour,
     forwarded,
+    signed_in,
     event_source,
     source_ip,
     user_agent,
@@ -27,4 +28,4 @@ SELECT
 FROM signed
 GROUP BY
     access_key_id, principal_type, principal_id, principal_arn, account_id, role_arn, role_id, role_account_id, role_name,
-    session_name, session_created, unsure_hour, forwarded, event_source, source_ip, user_agent
+    session_name, session_created, unsure_hour, forwarded, signed_in, event_source, source_ip, user_agent

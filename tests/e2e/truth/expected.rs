@@ -110,7 +110,8 @@ impl<'a> Known<'a> {
             what: String::from("assumptions"),
             key: &["event_id"],
             rows: rows.collect(),
-            unknown: &[],
+            // Where the record carries no id, a name's only one: the rules are tested beside the view.
+            unknown: &["known_role_id"],
         }
     }
 
@@ -173,6 +174,7 @@ impl<'a> Known<'a> {
         set(&mut row, "revisits_role", distinct_roles.len() < roles.len());
         self.set_use(&mut row, session);
         set(&mut row, "unlinked_reason", self.unlinked_reason(first));
+        self.set_way_in(&mut row, session, act);
         row
     }
 
@@ -384,6 +386,7 @@ impl<'a> Known<'a> {
             set(&mut row, "late_files", late.count());
             set(&mut row, "several_trails", cell.trail_prefixes.len() > 1);
             set(&mut row, "undelivered_files", 0);
+            set(&mut row, "aggregated_files", 0);
             set(&mut row, "delivered", true);
             set(&mut row, "refusals", Value::Null);
             set(&mut row, "refused_files", 0);
@@ -461,7 +464,7 @@ impl<'a> Known<'a> {
             what: String::from("roles, as used"),
             key: &["role_id"],
             rows: rows.collect(),
-            unknown: &[],
+            unknown: &["current", "deleted_at"],
         }
     }
 

@@ -102,7 +102,7 @@ impl Known<'_> {
             what: String::from("report edges"),
             key: &["caller", "role", "method"],
             rows: rows.collect(),
-            unknown: &[],
+            unknown: &["role_id", "current"],
         }
     }
 
@@ -316,5 +316,32 @@ impl Known<'_> {
             rows.push(row);
         }
         Expected { what, key: &["session_id"], rows, unknown: &[] }
+    }
+
+    /// By which way a session came in, as its issue says.
+    pub(super) fn set_way_in(&self, row: &mut Row, session: &Session, act: Option<&Act>) {
+        let issue = session.session_id.as_deref();
+        let issue = issue.and_then(|id| self.records.list.iter().find(|seen| seen.event_id == id));
+        let let_in = session.issued_by.as_deref() == Some("CreateOAuth2Token");
+        let asked = |name: &str| {
+            let path = format!("/requestParameters/{name}");
+            issue.filter(|_| let_in).and_then(|seen| seen.text(&path)).map(str::to_owned)
+        };
+        let (client, resource) = (asked("client_id"), asked("resource"));
+        let method = act.map(|act| act.method.as_str());
+        let kind = match (session.issued_by.as_deref(), method) {
+            (None, _) => None,
+            (Some("CreateOAuth2Token"), _) if resource.is_some() => Some("agent"),
+            (Some("CreateOAuth2Token"), _) => Some("cli_login"),
+            (Some("ConsoleLogin" | "SwitchRole"), _) | (_, Some("console_switch")) => {
+                Some("console")
+            }
+            (_, Some("saml" | "web_identity")) => Some("federation"),
+            (_, Some("service" | "roles_anywhere")) => Some("workload"),
+            _ => Some("key"),
+        };
+        set(row, "session_kind", kind);
+        set(row, "oauth_client_id", client);
+        set(row, "oauth_resource", resource);
     }
 }

@@ -9,7 +9,7 @@ use rolecall_query::{Fact, WhoAnswer, WhoTable};
 
 use super::Context;
 use crate::exit::{self, Exit};
-use crate::render::{self, Format, Heading, Options};
+use crate::render::{self, Format, Heading, Options, UTC};
 use crate::settings::Network;
 use crate::term::{self, Ink, Screen};
 use crate::{args, clock};
@@ -23,7 +23,11 @@ pub(crate) async fn run(context: &Context, args: &args::Who) -> anyhow::Result<E
         None => clock::now_micros(),
     };
     let session = context.session().await?;
-    let mut answer = rolecall_query::who(&session, &args.thing, as_of).await?;
+    let zone = match (&args.tz, context.format()) {
+        (Some(zone), Format::Table) => zone,
+        _ => UTC,
+    };
+    let mut answer = rolecall_query::who_in_zone(&session, &args.thing, as_of, zone).await?;
     name_network(&mut answer, &context.settings.networks);
     let mut out = exit::stdout();
     if context.format() == Format::Table {
@@ -45,7 +49,7 @@ fn name_network(answer: &mut WhoAnswer, networks: &[Network]) {
         .map(|network| network.name.as_str());
     let names = names.collect::<Vec<_>>().join(", ");
     if !names.is_empty() {
-        answer.facts.insert(0, Fact { label: "network".to_owned(), text: names });
+        answer.facts.insert(0, Fact::new("network", names));
     }
 }
 
@@ -81,7 +85,11 @@ fn write_chain(out: &mut impl Write, screen: Screen, answer: &WhoAnswer) -> anyh
     }
     writeln!(out, "\n{}", screen.paint(Ink::Bold, "Chain"))?;
     for (depth, step) in answer.chain.iter().enumerate() {
-        let principal = term::visible(&step.principal);
+        let principal = match step.session_name.as_str() {
+            "" => step.principal.clone(),
+            session => format!("{} as {session}", step.principal),
+        };
+        let principal = term::visible(&principal);
         if depth == 0 {
             writeln!(out, "  {principal}")?;
             continue;

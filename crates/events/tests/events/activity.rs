@@ -215,3 +215,80 @@ fn every_other_difference_makes_a_row_of_its_own() {
     let twice: Vec<Value> = records.iter().chain(&records).cloned().collect();
     assert_eq!(rows(&twice), vec![2; records.len()]);
 }
+
+/// As AWS's page has it, with who was at work.
+fn aggregated(summary: Value) -> Value {
+    json!({
+        "eventVersion": "1.0",
+        "accountId": "111111111111",
+        "eventId": "ag-1",
+        "eventCategory": "Aggregated",
+        "eventType": "AwsAggregatedEvent",
+        "awsRegion": "eu-west-1",
+        "eventSource": "s3.amazonaws.com",
+        "timeWindow": {"windowStart": "2026-01-05T07:10:00Z", "windowEnd": "2026-01-05T07:15:00Z", "windowSize": "PT5M"},
+        "summary": summary,
+    })
+}
+
+fn dimension(name: &str, statistics: &[(&str, u64)]) -> Value {
+    let statistics: Vec<_> =
+        statistics.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    json!({"dimension": name, "statistics": statistics, "aggregationType": "Count"})
+}
+
+#[test]
+fn an_aggregated_event_is_activity_of_whom_it_names_within_its_window() {
+    let reader = "arn:aws:sts::111111111111:assumed-role/Reader/run-1";
+    let ann = "arn:aws:iam::111111111111:user/team/ann";
+    let call = aggregated(json!({
+        "primaryDimension": dimension("userIdentity", &[(reader, 900), (ann, 100), ("AROAX:s", 5), ("x", 1)]),
+        "details": [dimension("eventName", &[("GetObject", 700), ("PutObject", 306)])],
+    }));
+    let mut reader_of = Reader::new(Limits::default());
+    let bytes = log_file(&[call]);
+    let file = reader_of.read(&bytes).unwrap();
+    assert_eq!((file.account.seen, file.account.other, file.account.rejected), (1, 1, 0));
+    assert_eq!(file.account.aggregated, 1);
+    let start = TIME - 123 * SECOND;
+    let expect = ActivityRow {
+        principal_type: Some("AssumedRole"),
+        principal_arn: Some(reader),
+        account_id: Some("111111111111"),
+        session_name: Some("run-1"),
+        event_category: Some("Aggregated"),
+        event_name: "Aggregated",
+        source_ip: None,
+        user_agent: None,
+        event_count: 900,
+        first_time: start,
+        last_time: start + 299 * SECOND,
+        sample_event_id: Some("ag-1"),
+        ..row()
+    };
+    assert_eq!(file.activity[0], expect);
+    let names: Vec<_> =
+        file.activity.iter().map(|row| (row.user_name, row.role_id, row.event_count)).collect();
+    assert_eq!(
+        names,
+        [(None, None, 900), (Some("ann"), None, 100), (None, Some("AROAX"), 5), (None, None, 1)]
+    );
+}
+
+#[test]
+fn an_aggregated_event_that_names_nobody_is_counted_all_the_same() {
+    let call = aggregated(json!({
+        "primaryDimension": dimension("eventName", &[("PutObject", 1000)]),
+        "details": [dimension("resourceARN", &[("arn:aws:s3:::bucket-1", 800), ("arn:aws:s3:::bucket-2", 200)])],
+    }));
+    let mut reader = Reader::new(Limits::default());
+    let bytes = log_file(&[
+        call,
+        json!({"eventCategory": "Aggregated", "eventSource": "s3.amazonaws.com"}),
+    ]);
+    let file = reader.read(&bytes).unwrap();
+    let rows: Vec<_> = file.activity.iter().map(|row| (row.event_name, row.event_count)).collect();
+    assert_eq!(rows, [("PutObject", 1000)]);
+    // Without a window it is no aggregated event, and without a time no record.
+    assert_eq!((file.account.aggregated, file.account.rejected), (1, 1));
+}

@@ -747,6 +747,7 @@ fn identity_center_keeps_the_target_in_service_event_details() {
         caller_on_behalf_of: Some("u-1"),
         role_account_id: Some("222222222222"),
         permission_set: Some("ReadOnly"),
+        credential_id: Some("c-1"),
         ..envelope("sso.amazonaws.com", "GetRoleCredentials")
     };
     check_credential(&call, &expect);
@@ -862,6 +863,7 @@ fn exactly_the_documented_events_are_credential_events() {
                 "GetSessionToken",
                 "GetFederationToken",
                 "GetDelegatedAccessToken",
+                "GetWebIdentityToken",
             ][..],
         ),
         (
@@ -873,9 +875,15 @@ fn exactly_the_documented_events_are_credential_events() {
                 "RenewRole",
                 "GetSigninToken",
                 "CreateOAuth2Token",
+                "CreateOAuth2TokenWithIAM",
+                "CreateOAuth2TokenWithTokenExchange",
+                "AuthorizeOAuth2Access",
+                "RevokeOAuth2TokenWithIAM",
+                "CreateBearerToken",
             ],
         ),
-        ("sso", &["Federate", "GetRoleCredentials"]),
+        ("sso", &["Federate", "GetRoleCredentials", "CreateToken", "CreateTokenWithIAM"]),
+        ("sso-oauth", &["CreateToken", "CreateTokenWithIAM"]),
         ("rolesanywhere", &["CreateSession"]),
         ("eks-auth", &["AssumeRoleForPodIdentity"]),
         ("cognito-identity", &["GetCredentialsForIdentity"]),
@@ -895,5 +903,85 @@ fn exactly_the_documented_events_are_credential_events() {
         let text = crate::support::log_file(&[record(source, name, json!({}))]);
         let account = crate::support::account(&text).unwrap();
         assert_eq!((account.credential, account.other), (0, 1), "{source}:{name}");
+    }
+}
+
+#[test]
+fn a_program_that_is_let_in_says_which_session_it_makes_and_what_for() {
+    let made = "arn:aws:signin:us-east-1:111111111111:session/0f1e";
+    let call = record(
+        "signin",
+        "CreateOAuth2Token",
+        json!({
+            "requestParameters": {"client_id": "arn:aws:signin:::devtools/same-device",
+                "resource": "https://aws-mcp.us-east-1.api.aws/mcp", "code": SECRET},
+            "additionalEventData": {"signInSessionArn": made, "success": "true"},
+        }),
+    );
+    let got = ask(&call, |row| {
+        [row.sign_in_session_arn, row.oauth_client_id, row.oauth_resource]
+            .map(|text| text.map(str::to_owned))
+    });
+    assert_eq!(
+        got.map(Option::unwrap),
+        [made, "arn:aws:signin:::devtools/same-device", "https://aws-mcp.us-east-1.api.aws/mcp"]
+    );
+    let within = record(
+        "sts",
+        "AssumeRole",
+        json!({"userIdentity": {"type": "IAMUser", "sessionContext": {"signInSessionArn": made}}}),
+    );
+    assert_eq!(ask(&within, |row| row.sign_in_session_arn.map(str::to_owned)).unwrap(), made);
+}
+
+#[test]
+fn tokens_for_other_partitions_and_clouds() {
+    let asked = record(
+        "sts",
+        "GetWebIdentityToken",
+        json!({
+            "requestParameters": {"audience": ["api://AzureADTokenExchange"], "signingAlgorithm": "ES384"},
+            "responseElements": {"webIdentityTokenId": "t-1", "expiration": "x", "webIdentityToken": SECRET},
+        }),
+    );
+    let got = ask(&asked, |row| {
+        [row.web_identity_token_id, row.federated_audience].map(|text| text.map(str::to_owned))
+    });
+    assert_eq!(got.map(Option::unwrap), ["t-1", "api://AzureADTokenExchange"]);
+    let traded = record(
+        "sts",
+        "AssumeRoleWithWebIdentity",
+        json!({
+            "requestParameters": {"webIdentityTokenId": "t-1", "roleArn": "arn:aws-cn:iam::333333333333:role/Mirror"},
+            "additionalEventData": {"crossPartitionData":
+                {"sourcePrincipalArn": "arn:aws:iam::111111111111:role/Sync", "sourceRegion": "us-east-1"}},
+        }),
+    );
+    let got = ask(&traded, |row| {
+        [row.web_identity_token_id, row.source_principal_arn, row.source_region]
+            .map(|text| text.map(str::to_owned))
+    });
+    assert_eq!(
+        got.map(Option::unwrap),
+        ["t-1", "arn:aws:iam::111111111111:role/Sync", "us-east-1"]
+    );
+}
+
+#[test]
+fn identity_centers_sign_in_is_kept_where_a_call_stands_on_it() {
+    let portal = record(
+        "sso",
+        "GetRoleCredentials",
+        json!({"userIdentity": {"type": "IdentityCenterUser", "credentialId": "cred-1",
+            "onBehalfOf": {"userId": "94d0"}}}),
+    );
+    let program = record(
+        "sso-oauth",
+        "CreateTokenWithIAM",
+        json!({"requestParameters": {"clientId": "arn:aws:sso::1:application/a"},
+            "responseElements": {"awsAdditionalDetails": {"identitycenter:CredentialId": "cred-1"}}}),
+    );
+    for call in [portal, program] {
+        assert_eq!(ask(&call, |row| row.credential_id.map(str::to_owned)).unwrap(), "cred-1");
     }
 }

@@ -182,3 +182,21 @@ fn names_that_only_resemble() {
         assert!(!log_file(of_path(name)).delivered_name, "{name}");
     }
 }
+
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/aggregating-data-events.html>
+#[test]
+fn summaries_of_data_events_are_log_files_of_their_own_kind() {
+    let name =
+        "123456789012_CloudTrail-Aggregated_us-east-1_20260105T0715Z_aB3dE5gH7jK9mN1p.json.gz";
+    let key = format!("AWSLogs/123456789012/CloudTrail-Aggregated/us-east-1/2026/01/05/{name}");
+    for named in [of_key(&key), of_path(&key), of_path(name)] {
+        let layout = log_file(named);
+        assert_eq!(layout.aws_region.as_deref(), Some("us-east-1"));
+        assert_eq!(layout.delivered_identity().as_deref(), Some(name));
+    }
+    let folder = "AWSLogs/123456789012/CloudTrail-Aggregated/us-east-1/";
+    assert_eq!(
+        of_folder(folder),
+        Folder::Region { account_id: "123456789012", aws_region: "us-east-1" }
+    );
+}

@@ -109,6 +109,13 @@ pub(super) fn credential_event(
         .count("record_index", Some(event.record_index.into()))
         .text("permission_set", event.permission_set)
         .text("supersedes_event_id", event.supersedes_event_id)
+        .text("sign_in_session_arn", event.sign_in_session_arn)
+        .text("oauth_client_id", event.oauth_client_id)
+        .text("oauth_resource", event.oauth_resource)
+        .text("web_identity_token_id", event.web_identity_token_id)
+        .text("source_principal_arn", event.source_principal_arn)
+        .text("source_region", event.source_region)
+        .text("credential_id", event.credential_id)
         .end_row(file);
 }
 
@@ -187,6 +194,7 @@ pub(super) fn activity(
         .time("last_time", Some(activity.last_time))
         .text("sample_event_id", Some(id))
         .text("log_file", Some(log_file))
+        .text("sign_in_session_arn", activity.sign_in_session_arn)
         .end_row(file);
 }
 

@@ -27,7 +27,7 @@ const AT_START: [(&str, &str); 7] = [
 ];
 
 /// The first word of `user_agent` up to its version, for well-known programs their name.
-pub(super) fn family(user_agent: &str) -> Option<&str> {
+pub(crate) fn family(user_agent: &str) -> Option<&str> {
     let text = user_agent.trim_start_matches(|c: char| c == '[' || c == '"' || c.is_whitespace());
     let starts =
         |start: &str| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));

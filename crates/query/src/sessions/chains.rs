@@ -21,6 +21,8 @@ pub(super) const MAX_DEPTH: usize = 64;
 pub(super) enum Parent {
     /// The caller's key was handed out by this issue.
     Key(usize),
+    /// The caller's record names the sign-in session that this issue made.
+    SignIn(usize),
     /// The caller's principal and creation date fit this issue, or it alone lived then.
     Session(usize),
     /// The caller signed with a long-term key.
@@ -32,7 +34,7 @@ pub(super) enum Parent {
 impl Parent {
     pub(super) fn issue(self) -> Option<usize> {
         match self {
-            Self::Key(at) | Self::Session(at) => Some(at),
+            Self::Key(at) | Self::SignIn(at) | Self::Session(at) => Some(at),
             Self::LongTermKey | Self::None(_) => None,
         }
     }
@@ -40,6 +42,7 @@ impl Parent {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Key(_) => "key",
+            Self::SignIn(_) => "sign_in",
             Self::Session(_) => "session",
             Self::LongTermKey => "long_term_key",
             Self::None(_) => "none",
@@ -87,8 +90,9 @@ fn parent(issue: &Issue, at: usize, index: &Index<'_>, names: &Names) -> Parent 
     };
     match link {
         Link::Key(found) if found != at => Parent::Key(found),
+        Link::SignIn(found) if found != at => Parent::SignIn(found),
         Link::Session(found, _) if found != at => Parent::Session(found),
-        Link::Key(_) | Link::Session(..) => Parent::None(Link::None),
+        Link::Key(_) | Link::SignIn(_) | Link::Session(..) => Parent::None(Link::None),
         link => Parent::None(link),
     }
 }
@@ -137,11 +141,15 @@ impl Held {
         subject: &Subject,
         link: Link,
         is_role_session: bool,
+        names: &Names,
     ) -> &'static str {
+        if names.get(subject.role_name).is_some_and(|name| name.starts_with("aws:")) {
+            return "made_by_aws";
+        }
         match link {
             Link::Ambiguous => return "ambiguous",
             Link::OtherSessionsKey => return "key_reused",
-            Link::Key(_) | Link::Session(..) | Link::None => {}
+            Link::Key(_) | Link::SignIn(_) | Link::Session(..) | Link::None => {}
         }
         let account = subject.role_account.or(subject.account);
         let Some(since) = account.and_then(|account| self.since.get(&account)) else {

@@ -35,6 +35,19 @@ pub(super) struct Issue {
     pub(super) source_identity: Option<Name>,
     /// Whether what is done in the session is signed with other keys than the issue shows, or may be.
     pub(super) uses_other_keys: bool,
+    pub(super) way: WayIn,
+}
+
+/// By which way a session came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct WayIn {
+    pub(super) kind: Option<Name>,
+    /// The sign-in session that it is.
+    pub(super) sign_in: Option<Name>,
+    pub(super) oauth_client: Option<Name>,
+    pub(super) oauth_resource: Option<Name>,
+    /// Whether the caller asked for its token in another partition, whose half is not in the lake.
+    pub(super) source_elsewhere: bool,
 }
 
 /// What kind of caller stands at the start of a chain, if nothing stands before it.
@@ -76,6 +89,8 @@ pub(super) struct Issues {
     pub(super) list: Vec<Issue>,
     /// Sessions that were taken into the console, by principal: when they were made, as far as the record says, or seen.
     sign_ins: HashMap<Name, Vec<(Option<i64>, i64)>>,
+    /// Where the issue of a program that was let in stands: by sign-in session, client and what it is for.
+    grants: HashMap<WayIn, usize>,
 }
 
 impl Issues {
@@ -107,6 +122,7 @@ impl Issues {
         ];
         let [issues_session, other_keys] =
             [columns.flag("issues_session")?, columns.flag("uses_other_keys")?];
+        let ways = WaysIn::new(columns)?;
         let callers = Callers::new(columns)?;
         for row in 0..columns.rows() {
             let issued = time.get(row).unwrap_or_default();
@@ -115,6 +131,11 @@ impl Issues {
                 if let Some(principal) = caller.principal_id {
                     self.sign_ins.entry(principal).or_default().push((caller.created, issued));
                 }
+                continue;
+            }
+            let way = ways.read(row, names);
+            if let Some(known) = self.renewed(&way) {
+                self.list[known].event_ids.extend(event_ids.names(row, names)?);
                 continue;
             }
             let session = Subject {
@@ -127,6 +148,7 @@ impl Issues {
                 session_name: session_name.name(row, names),
                 owner: callers.owner_of_issued(row),
                 forwarded: false,
+                sign_in: way.sign_in,
                 created: Some(issued),
                 at: issued,
             };
@@ -149,9 +171,20 @@ impl Issues {
                 caller_kind: callers.kind(row, role_name.get(row)),
                 source_identity: source_identity.name(row, names),
                 uses_other_keys: other_keys.get(row),
+                way,
             });
         }
         Ok(())
+    }
+
+    /// The issue that the next one renews: a program asks for its token again every few minutes, in the session that it has.
+    fn renewed(&mut self, way: &WayIn) -> Option<usize> {
+        way.sign_in?;
+        let known = self.grants.get(way).copied();
+        if known.is_none() {
+            self.grants.insert(*way, self.list.len());
+        }
+        known
     }
 
     /// Marks the sessions that were taken into the console; for when all rows are in.
@@ -192,6 +225,36 @@ impl Issues {
     }
 }
 
+struct WaysIn {
+    kind: super::columns::Text,
+    sign_in: super::columns::Text,
+    client: super::columns::Text,
+    resource: super::columns::Text,
+    elsewhere: super::columns::Flag,
+}
+
+impl WaysIn {
+    fn new(columns: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            kind: columns.text("session_kind")?,
+            sign_in: columns.text("sign_in_session_arn")?,
+            client: columns.text("oauth_client_id")?,
+            resource: columns.text("oauth_resource")?,
+            elsewhere: columns.flag("source_elsewhere")?,
+        })
+    }
+
+    fn read(&self, row: usize, names: &mut Names) -> WayIn {
+        WayIn {
+            kind: self.kind.name(row, names),
+            sign_in: self.sign_in.name(row, names),
+            oauth_client: self.client.name(row, names),
+            oauth_resource: self.resource.name(row, names),
+            source_elsewhere: self.elsewhere.get(row),
+        }
+    }
+}
+
 /// The caller's side of the issuing events.
 struct Callers {
     event_name: super::columns::Text,
@@ -202,6 +265,8 @@ struct Callers {
     key: super::columns::Text,
     session_name: super::columns::Text,
     provider: super::columns::Text,
+    sign_in: super::columns::Text,
+    across: super::columns::Flag,
 }
 
 impl Callers {
@@ -215,6 +280,8 @@ impl Callers {
             key: columns.text("caller_access_key_id")?,
             session_name: columns.text("caller_session_name")?,
             provider: columns.text("identity_provider")?,
+            sign_in: columns.text("caller_sign_in")?,
+            across: columns.flag("across")?,
         })
     }
 
@@ -235,6 +302,7 @@ impl Callers {
             session_name: intern(self.session_name.get(row)),
             owner: Owner::of(self.kind.get(row), self.arn.get(row)),
             forwarded: false,
+            sign_in: intern(self.sign_in.get(row)),
             created,
             at,
         }
@@ -254,7 +322,10 @@ impl Callers {
             ) => Owner::Role,
             Some("AssumeRoot") => Owner::Root,
             Some("GetFederationToken") => Owner::Federated,
-            Some("GetSessionToken" | "ConsoleLogin") => {
+            Some(name)
+                if matches!(name, "GetSessionToken" | "ConsoleLogin")
+                    || name.starts_with("CreateOAuth2Token") =>
+            {
                 Owner::of(self.kind.get(row), self.arn.get(row))
             }
             _ => Owner::Unknown,
@@ -270,7 +341,9 @@ impl Callers {
         match (self.event_name.get(row), self.kind.get(row)) {
             (Some("AssumeRoleWithSAML"), _) if federated() => CallerKind::IdentityCenter,
             (Some("AssumeRoleWithSAML"), _) | (_, Some("SAMLUser")) => CallerKind::Saml,
-            (Some("AssumeRoleWithWebIdentity"), _) | (_, Some("WebIdentityUser")) => {
+            (Some("AssumeRoleWithWebIdentity"), _) | (_, Some("WebIdentityUser"))
+                if !self.across.get(row) =>
+            {
                 CallerKind::WebIdentity
             }
             (Some("CreateSession"), _) => CallerKind::Unknown,

@@ -1,6 +1,6 @@
 //! Which issued session a record was signed in.
 //!
-//! By access key, for the same owner and with the session's creation date or within its life: key ids come back after a
+//! By the sign-in session that the record names, where the lake saw that being made. By access key, for the same owner and with the session's creation date or within its life: key ids come back after a
 //! while, so a key alone proves nothing. By principal and creation date only what was signed without a key, by a service that
 //! acts on with a key of its own, or in a session that is known to use other keys than its issue shows, as the console and
 //! Identity Center do: any other key is another session's, whatever name and second they share. A caller from another account
@@ -59,6 +59,8 @@ pub(super) struct Subject {
     pub(super) owner: Owner,
     /// Whether a service signed, with a key of its own, on the owner's behalf.
     pub(super) forwarded: bool,
+    /// The sign-in session that it is, or was made in.
+    pub(super) sign_in: Option<Name>,
     /// When the session says that it was made.
     pub(super) created: Option<i64>,
     /// When the signing was seen.
@@ -78,6 +80,7 @@ impl Subject {
             session_name: names.min(self.session_name, other.session_name),
             owner: if self.owner == Owner::Unknown { other.owner } else { self.owner },
             forwarded: self.forwarded && other.forwarded,
+            sign_in: names.min(self.sign_in, other.sign_in),
             created: self.created.or(other.created),
             at: self.at.min(other.at),
         }
@@ -98,6 +101,8 @@ pub(super) enum Choice {
 pub(super) enum Link {
     /// The issue handed out the very key.
     Key(usize),
+    /// The issue made the sign-in session that the record names.
+    SignIn(usize),
     /// The issue made a session of this principal at this time; it may be one of several of one caller.
     Session(usize, Choice),
     /// Several issues would do, and their callers differ.
@@ -111,6 +116,7 @@ pub(super) enum Link {
 /// Issues by what they can be found by.
 pub(super) struct Index<'a> {
     issues: &'a [Issue],
+    by_sign_in: HashMap<Name, Vec<usize>>,
     by_key: HashMap<Name, Vec<usize>>,
     by_principal: HashMap<Name, Vec<usize>>,
     by_role_session: HashMap<(Name, Name, Name), Vec<usize>>,
@@ -120,12 +126,16 @@ impl<'a> Index<'a> {
     pub(super) fn new(issues: &'a Issues) -> Self {
         let mut index = Self {
             issues: &issues.list,
+            by_sign_in: HashMap::new(),
             by_key: HashMap::new(),
             by_principal: HashMap::new(),
             by_role_session: HashMap::new(),
         };
         for (at, issue) in issues.list.iter().enumerate() {
             let session = &issue.session;
+            if let Some(sign_in) = session.sign_in {
+                index.by_sign_in.entry(sign_in).or_default().push(at);
+            }
             if let Some(key) = session.key {
                 index.by_key.entry(key).or_default().push(at);
             }
@@ -141,6 +151,13 @@ impl<'a> Index<'a> {
 
     /// The issue of the session that `subject` is.
     pub(super) fn find(&self, subject: &Subject) -> Link {
+        let signed_in = subject.sign_in.and_then(|session| self.by_sign_in.get(&session));
+        match signed_in.map(Vec::as_slice) {
+            Some([only]) => return Link::SignIn(*only),
+            // Let in twice in one sign-in session, for other things: the same person either way.
+            Some([first, ..]) => return Link::Session(*first, Choice::OneOfSeveral),
+            _ => {}
+        }
         let with_key = subject.key.and_then(|key| self.by_key.get(&key));
         let with_key = with_key.map(Vec::as_slice).unwrap_or_default();
         match self.by_key(subject, with_key) {
@@ -247,6 +264,9 @@ fn role_session(subject: &Subject) -> Option<(Name, Name, Name)> {
 /// role that was deleted and made again under its old name is another role.
 fn same_owner(a: &Subject, b: &Subject) -> bool {
     if a.owner != Owner::Unknown && b.owner != Owner::Unknown && a.owner != b.owner {
+        return false;
+    }
+    if a.sign_in.is_some() && b.sign_in.is_some() && a.sign_in != b.sign_in {
         return false;
     }
     if let (Some(a), Some(b)) = (a.role_id, b.role_id) {

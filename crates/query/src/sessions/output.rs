@@ -39,7 +39,7 @@ impl Kind {
 use Kind::{Count, Flag, Text, TextList, Time};
 
 /// The view's columns: name, kind, comment.
-pub(super) const COLUMNS: [(&str, Kind, &str); 48] = [
+pub(super) const COLUMNS: [(&str, Kind, &str); 53] = [
     ("session_id", Text, "event id of the issue; unissued:… where the issue is not in the lake"),
     ("issued_event_id", Text, "event id of the issue, see assumptions and credential_events"),
     ("issued_event_ids", TextList, "event ids of all records of the issue"),
@@ -81,8 +81,8 @@ pub(super) const COLUMNS: [(&str, Kind, &str); 48] = [
     (
         "parent_link",
         Text,
-        "how that is known: key, session (principal and creation date; of a masked caller, principal \
-         and the one session of it that lived then), long_term_key, or none",
+        "how that is known: key, sign_in (the call names the sign-in session), session (principal and creation \
+         date; of a masked caller, principal and the one session of it that lived then), long_term_key, or none",
     ),
     ("parent_access_key_id", Text, "access key that signed the issuing call"),
     ("depth", Count, "sessions between the origin and this one; 0: taken by the origin itself"),
@@ -115,19 +115,26 @@ pub(super) const COLUMNS: [(&str, Kind, &str); 48] = [
     (
         "link_method",
         Text,
-        "how use is tied to the issue: key for at least one record, else session, else forwarded, else none",
+        "how use is tied to the issue: key for at least one record, else sign_in (the record names the sign-in \
+         session), else session, else forwarded, else none",
     ),
     (
         "unlinked_reason",
         Text,
         "why the issue, or the caller's own session, is not in the lake: before_window, other_account, \
-         console, ambiguous, key_reused, not_found, cycle or too_long; null when the chain is whole",
+         console, ambiguous, key_reused, not_found, other_partition (a token of another partition of AWS, whose \
+         half is not held), made_by_aws (a role of AWS's own, aws:ec2-instance for one), cycle or too_long; null when the chain is whole",
     ),
     ("first_used", Time, "first record signed in the session"),
     ("last_used", Time, "last record signed in the session"),
     ("event_count", Count, "records signed in the session, as delivered"),
     ("error_count", Count, "those with an error"),
     ("uses_by_key", Count, "records tied to the session by its access key"),
+    (
+        "uses_by_sign_in",
+        Count,
+        "records that name the session as the sign-in session they were made in",
+    ),
     ("uses_by_session", Count, "records tied to it by principal and creation date alone"),
     (
         "uses_of_several",
@@ -144,6 +151,16 @@ pub(super) const COLUMNS: [(&str, Kind, &str); 48] = [
     ("source_ips", TextList, "addresses it was used from"),
     ("user_agents", TextList, "user agents it was used with"),
     ("sample_event_id", Text, "event id of its first use"),
+    (
+        "session_kind",
+        Text,
+        "the way in: console, cli_login (aws login), agent (another program that was let in by OAuth), federation (SAML, \
+         OIDC, Identity Center), workload (a service's role, a certificate, a pod), or key (a call signed with a \
+         key, of a session too); null where nothing says",
+    ),
+    ("sign_in_session_arn", Text, "the sign-in session that it is, where a program was let in"),
+    ("oauth_client_id", Text, "the program that was let in"),
+    ("oauth_resource", Text, "what it was let in to, such as AWS's MCP server"),
 ];
 
 /// The view's schema.
@@ -186,6 +203,7 @@ pub(super) fn signers_schema() -> SchemaRef {
         time("signed_created"),
         time("signed_hour"),
         Field::new("signed_forwarded", DataType::Boolean, true),
+        text("signed_sign_in"),
     ]))
 }
 
@@ -236,6 +254,7 @@ fn signer_batch(rows: &[(&str, &str, &Subject)], names: &Names) -> Result<Record
         Arc::new(
             rows.iter().map(|(.., subject)| Some(subject.forwarded)).collect::<BooleanArray>(),
         ),
+        name(|subject| subject.sign_in),
     ];
     Ok(RecordBatch::try_new(signers_schema(), columns)?)
 }

@@ -91,6 +91,10 @@ impl<'a> Linked<'a> {
                 issue.source_identity.or(used.and_then(|used| used.source_identity)),
             ),
             ("parent_access_key_id", issue.caller_session.key),
+            ("session_kind", issue.way.kind),
+            ("sign_in_session_arn", session.sign_in),
+            ("oauth_client_id", issue.way.oauth_client),
+            ("oauth_resource", issue.way.oauth_resource),
         ] {
             row.set(name, self.names.get(value));
         }
@@ -150,9 +154,12 @@ impl<'a> Linked<'a> {
     /// Why the caller of a chain's first session, if itself a session, has no issue in the lake.
     fn missing_parent(&self, first: usize) -> Option<&'static str> {
         let issue = &self.issues.list[first];
+        if issue.way.source_elsewhere {
+            return Some("other_partition");
+        }
         match (issue.caller_kind, self.chains[first].parent) {
             (CallerKind::RoleSession, Parent::None(link)) => {
-                Some(self.held.why_unissued(&issue.caller_session, link, true))
+                Some(self.held.why_unissued(&issue.caller_session, link, true, self.names))
             }
             (CallerKind::Account, Parent::None(Link::Ambiguous)) => Some("ambiguous"),
             (CallerKind::Account, _) => Some("other_account"),
@@ -167,6 +174,7 @@ impl<'a> Linked<'a> {
                 "event_count",
                 "error_count",
                 "uses_by_key",
+                "uses_by_sign_in",
                 "uses_by_session",
                 "uses_of_several",
                 "forwarded_count",
@@ -176,14 +184,16 @@ impl<'a> Linked<'a> {
             }
             return;
         };
-        let by_key = used.records - used.records_by_session;
-        let method = match (by_key, used.records_by_session) {
-            (1.., _) => "key",
-            (_, 1..) => "session",
+        let by_key = used.records - used.records_by_session - used.records_by_sign_in;
+        let method = match (by_key, used.records_by_sign_in, used.records_by_session) {
+            (1.., ..) => "key",
+            (_, 1.., _) => "sign_in",
+            (.., 1..) => "session",
             _ => "forwarded",
         };
         row.set("link_method", Some(method));
         row.set_number("uses_by_key", Some(by_key));
+        row.set_number("uses_by_sign_in", Some(used.records_by_sign_in));
         row.set_number("uses_by_session", Some(used.records_by_session));
         row.set_number("uses_of_several", Some(used.records_of_several));
         self.set_done(row, used);
@@ -212,6 +222,7 @@ impl<'a> Linked<'a> {
         row.set("session_id", Some(id));
         for (name, value) in [
             ("access_key_id", subject.key),
+            ("sign_in_session_arn", subject.sign_in),
             ("role_arn", used.role_arn),
             ("role_account_id", subject.role_account),
             ("role_name", subject.role_name),
@@ -235,7 +246,7 @@ impl<'a> Linked<'a> {
             Some("Root") => (principal_arn, CallerKind::Root),
             _ => (None, CallerKind::Unknown),
         };
-        let reason = self.held.why_unissued(subject, *link, origin.is_none());
+        let reason = self.held.why_unissued(subject, *link, origin.is_none(), names);
         row.set("parent_link", Some(Parent::None(*link).as_str()));
         row.set("origin", origin);
         row.set("origin_kind", Some(origin_kind.as_str()));
@@ -243,8 +254,14 @@ impl<'a> Linked<'a> {
         row.set("unlinked_reason", Some(reason));
         row.set_number("issued_time", subject.created);
         row.set_number("chain_started", subject.created);
-        for zero in ["depth", "revisits_role", "uses_by_key", "uses_by_session", "uses_of_several"]
-        {
+        for zero in [
+            "depth",
+            "revisits_role",
+            "uses_by_key",
+            "uses_by_sign_in",
+            "uses_by_session",
+            "uses_of_several",
+        ] {
             row.set_number(zero, Some(0));
         }
         row.lists.push(("chain_links", vec!["none"]));
@@ -261,7 +278,11 @@ impl<'a> Linked<'a> {
         let text = |name: Option<Name>| self.names.get(name).unwrap_or_default().to_owned();
         let created = subject.created.map(|created| created.to_string()).unwrap_or_default();
         let account = text(subject.role_account.or(subject.account));
-        let parts = [text(subject.key), text(subject.principal_id), account, created];
+        let parts = match subject.sign_in {
+            // Its keys change every few minutes.
+            Some(session) => [text(Some(session)), String::new(), String::new(), String::new()],
+            None => [text(subject.key), text(subject.principal_id), account, created],
+        };
         format!("unissued:{:032x}", fnv1a(parts.join("\u{1f}").as_bytes()))
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Use {
     pub(super) last: i64,
     pub(super) records: i64,
     pub(super) errors: i64,
+    /// Records that name the sign-in session.
+    pub(super) records_by_sign_in: i64,
     /// Records that only principal and creation date tie to the session.
     pub(super) records_by_session: i64,
     /// Those of them that another session of the same caller, name and moment may have signed.
@@ -79,7 +81,8 @@ impl Uses {
             [text("role_account_id")?, text("role_name")?, text("session_name")?];
         let [service, address, agent] =
             [text("event_source")?, text("source_ip")?, text("user_agent")?];
-        let [source_identity, sample] = [text("source_identity")?, text("sample_event_id")?];
+        let [source_identity, sample, sign_in] =
+            [text("source_identity")?, text("sample_event_id")?, text("signed_in")?];
         let number = |name: &str| columns.number(name);
         let [created, hour] = [number("session_created")?, number("unsure_hour")?];
         let forwarded = columns.flag("forwarded")?;
@@ -98,6 +101,7 @@ impl Uses {
                 session_name: name(&session_name),
                 owner: Owner::of(principal_type.get(row), principal_arn.get(row)),
                 forwarded: forwarded.get(row),
+                sign_in: name(&sign_in),
                 created: created.get(row),
                 // Only tells subjects apart; the time of the first use takes its place below.
                 at: hour.get(row).unwrap_or_default(),
@@ -113,6 +117,7 @@ impl Uses {
                 last: last.get(row).unwrap_or_default(),
                 records: records.get(row).unwrap_or_default(),
                 errors: errors.get(row).unwrap_or_default(),
+                records_by_sign_in: 0,
                 records_by_session: 0,
                 records_of_several: 0,
                 forwarded: 0,
@@ -153,6 +158,7 @@ impl Use {
         self.last = self.last.max(other.last);
         self.records += other.records;
         self.errors += other.errors;
+        self.records_by_sign_in += other.records_by_sign_in;
         self.records_by_session += other.records_by_session;
         self.records_of_several += other.records_of_several;
         self.forwarded += other.forwarded;
@@ -206,8 +212,12 @@ pub(super) fn attribute(uses: Uses, issues: &Issues, index: &Index<'_>, names: &
         used.signers.push((told, method(link, subject.forwarded)));
         match link {
             Link::Key(at) => merge(issued.entry(at), used, names),
-            Link::Session(at, _) if subject.forwarded => {
+            Link::SignIn(at) | Link::Session(at, _) if subject.forwarded => {
                 merge(issued.entry(at), used.into_forwarded(), names)
+            }
+            Link::SignIn(at) => {
+                used.records_by_sign_in = used.records;
+                merge(issued.entry(at), used, names);
             }
             Link::Session(at, choice) => {
                 used.records_by_session = used.records;
@@ -231,6 +241,7 @@ fn method(link: Link, forwarded: bool) -> &'static str {
     match link {
         Link::Key(_) => "key",
         _ if forwarded => "forwarded",
+        Link::SignIn(_) => "sign_in",
         Link::Session(_, Choice::Only) => "session",
         Link::Session(_, Choice::OneOfSeveral) => "one_of_several",
         Link::Ambiguous | Link::OtherSessionsKey | Link::None => "none",
@@ -258,18 +269,24 @@ fn give_forwarded(unissued: &mut [Unissued], forwarded: Vec<(Subject, Use)>, nam
 }
 
 /// What makes two uses the same session when no issue does: texts, for a stable order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct UnissuedKey {
     principal: Option<String>,
     role_account: Option<String>,
     created: Option<i64>,
     key: Option<String>,
+    sign_in: Option<String>,
 }
 
 impl UnissuedKey {
     fn new(subject: &Subject, names: &Names) -> Self {
         let text = |name: Option<Name>| names.get(name).map(str::to_owned);
+        // A sign-in session outlives its keys, which change every few minutes.
+        if subject.sign_in.is_some() {
+            return Self { sign_in: text(subject.sign_in), ..Self::default() };
+        }
         Self {
+            sign_in: None,
             principal: text(subject.principal_id),
             role_account: text(subject.role_account.or(subject.account)),
             created: subject.created,

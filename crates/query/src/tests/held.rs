@@ -284,3 +284,20 @@ async fn the_report_says_why_a_day_is_not_held() {
     assert_eq!(missing[0], "eu-west-1 | 2026-01-31 | MISSING | 0 | 0 |  | ");
     assert_eq!(rows(&["NO_EVIDENCE"]).len(), 0);
 }
+
+#[tokio::test]
+async fn summaries_of_data_events_hold_no_day_and_are_said() {
+    let name = |number| {
+        let time = day(number);
+        delivered_name(PROD, "us-east-1", time, "a")
+            .replace("_CloudTrail_", "_CloudTrail-Aggregated_")
+    };
+    let aggregated = |number| file(PROD, "us-east-1", number, "a").text("log_file", name(number));
+    let lake = lake(daily("us-east-1", 0..3).chain([aggregated(2), aggregated(3)]));
+    let columns = "day state files undelivered_files aggregated_files note";
+    let all =
+        run(&lake, "coverage", &[("as_of", "2026-01-06T00:00:00Z"), ("days", "5")], columns).await;
+    let note = "data events came as five-minute summaries: they show that whom they name is alive, and no single call";
+    assert!(all.contains(&format!("2026-01-03 | HELD | 2 | 0 | 1 | {note}")), "{all}");
+    assert!(all.contains(&format!("2026-01-04 | AGGREGATED | 1 | 0 | 1 | {note}")), "{all}");
+}

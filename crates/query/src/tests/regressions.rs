@@ -256,6 +256,7 @@ async fn regression_users_and_roles_that_only_changes_name_are_answered_for() {
     let lake = lake.activity([used("11:00:00", "11:00:00", 1)
         .key("AKIAEVE0000000000000")
         .of_user("eve")
+        .text("principal_id", "AIDAEVE0000000000000")
         .text("principal_arn", eve)]);
     let answer = ask(&lake, "eve").await;
     assert_eq!(

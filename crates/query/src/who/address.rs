@@ -2,14 +2,14 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{SHOWN, values};
+use super::table::{Asked, SHOWN, values};
 use super::thing::{Thing, ThingKind};
 use super::{WhoAnswer, words};
-use crate::{QueryError, Session};
+use crate::QueryError;
 
 /// Who called from an address.
 pub(super) async fn answer(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -36,9 +36,9 @@ pub(super) async fn answer(
     if seen.number(0, "failed") > 0 {
         answer.fact("failed", words::counted(seen.number(0, "failed"), "record"));
     }
-    answer.fact("accounts", words::few(seen.list(0, "accounts"), 5));
-    answer.fact("resources", words::few(seen.list(0, "resources"), 3));
-    answer.fact("with", words::few(seen.list(0, "agents"), 3));
+    answer.list("accounts", seen.list(0, "accounts"), 5);
+    answer.list("resources", seen.list(0, "resources"), 3);
+    answer.agents(seen.list(0, "agents"));
     let who = "SELECT coalesce(role_arn, principal_arn, principal_id, 'not named') AS principal, \
          min(access_key_id) FILTER (WHERE credential_kind = 'long_term') AS key, \
          count(DISTINCT session_name) AS sessions, sum(event_count) AS records, max(last_time) AS last \

@@ -3,10 +3,10 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{SHOWN, values};
+use super::table::{Asked, SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, words};
-use crate::{QueryError, Session};
+use crate::QueryError;
 
 /// A caller as it is written, a part of it (provider, account, subject), or the start of a subject: what
 /// follows a repository's name is its branch.
@@ -16,7 +16,7 @@ const IS_IT: &str = "(caller = $thing OR starts_with(caller, concat($thing, '/')
 
 /// Which roles such a caller takes.
 pub(super) async fn answer(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -56,8 +56,8 @@ pub(super) async fn answer(
     if seen.number(0, "failed") > 0 {
         answer.fact("failed", words::counted(seen.number(0, "failed"), "act"));
     }
-    answer.fact("from", words::few(seen.list(0, "ips"), 5));
-    answer.fact("with", words::few(seen.list(0, "agents"), 3));
+    answer.list("from", seen.list(0, "ips"), 5);
+    answer.agents(seen.list(0, "agents"));
     if alone {
         answer.note(format!("caller: {}", words::resolved_by(cell("resolved_by"))));
     } else {

@@ -2,10 +2,10 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, SHOWN, values};
+use super::table::{Asked, Rows, SHOWN, values};
 use super::thing::{Thing, ThingKind};
 use super::{WhoAnswer, words};
-use crate::{QueryError, Session, Values};
+use crate::{QueryError, Values};
 
 /// The users and roles that changes name; `WHERE` follows.
 const NAMED: &str = "SELECT \
@@ -20,26 +20,47 @@ const NAMED: &str = "SELECT \
 const IS_CREATION: &str = "event_name IN ('CreateUser', 'CreateRole', 'CreateServiceLinkedRole')";
 const IS_DELETION: &str = "event_name IN ('DeleteUser', 'DeleteRole', 'DeleteServiceLinkedRole')";
 
-/// When a user or role was last made, and by whom; empty where no record shows it. `kind` is `user` or
-/// `role`, `name` an ARN or `account/name`.
-pub(super) async fn created(
-    session: &Session,
+/// When a user or role was made and deleted, and by whom; what no record shows is left out. `kind` is `user` or `role`, `name` an ARN
+/// or `account/name`. Another of the name, with another id than `id`, is another.
+pub(super) async fn life(
+    session: &Asked<'_>,
     kind: &str,
     name: &str,
-) -> Result<String, QueryError> {
+    id: &str,
+) -> Result<Vec<(&'static str, String)>, QueryError> {
     let query = format!(
-        "SELECT event_time AS created, actor FROM ({NAMED}) \
-         WHERE kind = $kind AND role_is(account, name, $name) AND {IS_CREATION} \
-         ORDER BY event_time DESC, event_id LIMIT 1"
+        "SELECT event_time AS time, actor, {IS_CREATION} AS is_start, coalesce(unique_id, '') AS id FROM ({NAMED}) \
+         WHERE kind = $kind AND role_is(account, name, $name) AND ({IS_CREATION} OR {IS_DELETION}) \
+         GROUP BY event_time, event_name, event_id, actor, unique_id ORDER BY event_time, event_id"
     );
     let bound = values([("kind", ScalarValue::from(kind)), ("name", ScalarValue::from(name))]);
     let found = session.rows(&query, &bound).await?;
-    Ok(at_by(found.cell(0, "created"), found.cell(0, "actor")))
+    let is_start = |row: usize| found.cell(row, "is_start") == "true";
+    let said = |row: usize| at_by(found.cell(row, "time"), found.cell(row, "actor"));
+    // The last time that this one was made; where records carry no id, the last time at all.
+    let own = |row: &usize| is_start(*row) && !id.is_empty() && found.cell(*row, "id") == id;
+    let other = |row: &usize| is_start(*row) && !id.is_empty() && found.cell(*row, "id") != id;
+    let rows = 0..found.len();
+    let start = rows.clone().rfind(own).or_else(|| {
+        rows.clone()
+            .rfind(|row| is_start(*row) && (id.is_empty() || found.cell(*row, "id").is_empty()))
+    });
+    let from = start.map_or(0, |start| start + 1);
+    // An end that comes before the first of its ids is another's.
+    let end = (from..found.len())
+        .find(|row| !is_start(*row))
+        .filter(|end| start.is_some() || !(0..*end).any(|row| other(&row)));
+    let next = end.and_then(|end| (end..found.len()).find(|row| is_start(*row)));
+    let mut life = Vec::new();
+    life.extend(start.map(|row| ("created", said(row))));
+    life.extend(end.map(|row| ("deleted", said(row))));
+    life.extend(next.map(|row| ("made again", said(row))));
+    Ok(life)
 }
 
 /// What changes say of a user or role that has left no other trace.
 pub(super) async fn answer(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
 ) -> Result<Option<WhoAnswer>, QueryError> {
     let wanted = thing.text.as_str();
@@ -75,7 +96,7 @@ pub(super) async fn answer(
 }
 
 async fn describe(
-    session: &Session,
+    session: &Asked<'_>,
     answer: &mut WhoAnswer,
     found: &Rows,
 ) -> Result<(), QueryError> {

@@ -2,14 +2,14 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, values};
+use super::table::{Asked, Rows, values};
 use super::thing::Thing;
 use super::{WhoAnswer, words};
-use crate::{QueryError, Session};
+use crate::QueryError;
 
 /// What an event was, by whom.
 pub(super) async fn answer(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -30,7 +30,7 @@ fn id(thing: &Thing) -> crate::Values {
 }
 
 async fn assumption(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -55,7 +55,7 @@ async fn assumption(
         "from",
         if cell("source_ip").is_empty() { cell("source_service") } else { cell("source_ip") },
     );
-    answer.fact("with", cell("user_agent"));
+    answer.agent(cell("user_agent"));
     answer.fact("region", cell("aws_region"));
     answer.fact("session name", cell("session_name"));
     answer.fact("outcome", outcome(&found));
@@ -100,13 +100,15 @@ fn records(found: &Rows) -> String {
 }
 
 async fn credential_event(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
 ) -> Result<Option<WhoAnswer>, QueryError> {
     let query = "SELECT event_time, event_name, event_source, \
          coalesce(caller_arn, caller_invoked_by, caller_principal_id, caller_user_name) AS caller, \
          coalesce(source_ip, source_service) AS source, user_agent, outcome, error_code, error_message, \
-         issued_access_key_id, coalesce(role_arn, role_name, permission_set) AS role, log_file \
+         issued_access_key_id, coalesce(role_arn, role_name, permission_set) AS role, log_file, \
+         sign_in_session_arn, oauth_client_id, oauth_resource, web_identity_token_id, federated_audience, \
+         source_principal_arn, credential_id \
          FROM credential_events WHERE event_id = $id ORDER BY log_file, record_index LIMIT 1";
     let found = session.rows(query, &id(thing)).await?;
     if found.is_empty() {
@@ -121,22 +123,32 @@ async fn credential_event(
         ("what", "event_name"),
         ("when", "event_time"),
         ("from", "source"),
-        ("with", "user_agent"),
         ("role", "role"),
         ("key issued", "issued_access_key_id"),
+        ("program let in", "oauth_client_id"),
+        ("let in to", "oauth_resource"),
+        ("sign-in session", "sign_in_session_arn"),
+        ("token", "web_identity_token_id"),
+        ("token for", "federated_audience"),
+        ("asked for by", "source_principal_arn"),
+        ("Identity Center sign-in", "credential_id"),
         ("log file", "log_file"),
     ] {
         answer.fact(label, cell(column));
     }
+    answer.agent(cell("user_agent"));
     answer.fact("outcome", outcome(&found));
-    let key = cell("issued_access_key_id");
-    if !key.is_empty() {
-        answer.next(&format!("rolecall who {}", words::quoted(key)), "what was done with the key");
+    let made = [
+        ("issued_access_key_id", "what was done with the key"),
+        ("sign_in_session_arn", "what was done in the sign-in session"),
+    ];
+    for (column, shows) in made.into_iter().filter(|(column, _)| !cell(column).is_empty()) {
+        answer.next(&format!("rolecall who {}", words::quoted(cell(column))), shows);
     }
     Ok(Some(answer))
 }
 
-async fn iam_change(session: &Session, thing: &Thing) -> Result<Option<WhoAnswer>, QueryError> {
+async fn iam_change(session: &Asked<'_>, thing: &Thing) -> Result<Option<WhoAnswer>, QueryError> {
     let query = "SELECT event_time, event_name, coalesce(actor_arn, actor_principal_id) AS actor, actor_access_key_id, \
          coalesce(source_ip, source_service) AS source, user_agent, outcome, error_code, '' AS error_message, \
          target_type, coalesce(target_arn, target_name, target_id) AS target, status, log_file \
@@ -158,11 +170,11 @@ async fn iam_change(session: &Session, thing: &Thing) -> Result<Option<WhoAnswer
         ("status set", "status"),
         ("when", "event_time"),
         ("from", "source"),
-        ("with", "user_agent"),
         ("log file", "log_file"),
     ] {
         answer.fact(label, cell(column));
     }
+    answer.agent(cell("user_agent"));
     answer.fact("outcome", outcome(&found));
     let by = if cell("actor_access_key_id").is_empty() {
         cell("actor")
@@ -179,7 +191,7 @@ async fn iam_change(session: &Session, thing: &Thing) -> Result<Option<WhoAnswer
 }
 
 /// Other records are aggregated: one event id of each group is kept.
-async fn sample(session: &Session, thing: &Thing) -> Result<Option<WhoAnswer>, QueryError> {
+async fn sample(session: &Asked<'_>, thing: &Thing) -> Result<Option<WhoAnswer>, QueryError> {
     let query = "SELECT first_time, last_time, event_name, event_source, \
          coalesce(principal_arn, invoked_by, principal_id) AS principal, access_key_id, \
          coalesce(source_ip, source_service) AS source, user_agent, event_count, error_code, log_file \
@@ -198,12 +210,12 @@ async fn sample(session: &Session, thing: &Thing) -> Result<Option<WhoAnswer>, Q
         ("what", "event_name"),
         ("service", "event_source"),
         ("from", "source"),
-        ("with", "user_agent"),
         ("error", "error_code"),
         ("log file", "log_file"),
     ] {
         answer.fact(label, cell(column));
     }
+    answer.agent(cell("user_agent"));
     let count = found.number(0, "event_count");
     if count > 1 {
         let span = words::span(cell("first_time"), cell("last_time"));

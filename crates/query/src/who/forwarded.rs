@@ -5,16 +5,16 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{SHOWN, values};
+use super::table::{Asked, SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, words};
-use crate::{QueryError, Session};
+use crate::QueryError;
 
 const IS_IT: &str = "access_key_id = $key AND invoked_by IS NOT NULL AND source_ip IS NULL";
 
 /// For whom a service used the key.
 pub(super) async fn answer(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -33,7 +33,7 @@ pub(super) async fn answer(
     let who = seen.cell(0, "who");
     answer.headline = format!("a key of a service that acted on for {who}: forwarded access");
     answer.fact("for", seen.cell(0, "principal"));
-    answer.fact("service", words::few(seen.list(0, "services"), 5));
+    answer.list("service", seen.list(0, "services"), 5);
     let span = words::span(seen.cell(0, "first"), seen.cell(0, "last"));
     let ago = words::ago(seen.number(0, "last_micros"), as_of);
     let records = words::counted(seen.number(0, "records"), "record");

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, values};
+use super::table::{Asked, Rows, values};
 use super::thing::{Thing, ThingKind};
 use super::{Fact, WhoAnswer, words};
-use crate::{QueryError, Reports, Session};
+use crate::{QueryError, Reports};
 
 /// What the inventory holds.
 pub(super) struct Known {
@@ -71,7 +71,7 @@ impl What {
 
 /// Looks for the thing in the inventory.
 pub(super) async fn look(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<Known>, QueryError> {
@@ -137,7 +137,7 @@ impl Known {
     }
 
     /// What the report says, in words.
-    async fn judge(&self, session: &Session) -> Result<Option<Fact>, QueryError> {
+    async fn judge(&self, session: &Asked<'_>) -> Result<Option<Fact>, QueryError> {
         let (name, column, here) = self.what.report();
         let reports = Reports::built_in()?;
         let report = reports.get(name)?;
@@ -153,8 +153,7 @@ impl Known {
             }
             What::User => None,
         };
-        let rows =
-            Rows::read(session.report(report, &given, self.as_of).await?, usize::MAX).await?;
+        let rows = session.read(session.report(report, &given, self.as_of).await?).await?;
         let row = (0..rows.len()).find(|row| rows.cell(*row, column) == self.cell(here));
         Ok(row.map(|row| {
             let verdict = rows.cell(row, report.verdict_column().unwrap_or_default());
@@ -163,7 +162,7 @@ impl Known {
                 "" => format!("{verdict}: {reasons}"),
                 confidence => format!("{verdict}, {confidence} confidence: {reasons}"),
             };
-            Fact { label: format!("{name} says"), text }
+            Fact::new(&format!("{name} says"), text)
         }))
     }
 
@@ -259,7 +258,7 @@ impl Known {
     /// An answer of its own, where no record in the logs names it.
     pub(super) async fn alone(
         &self,
-        session: &Session,
+        session: &Asked<'_>,
         thing: &Thing,
     ) -> Result<WhoAnswer, QueryError> {
         let mut answer = WhoAnswer::new(thing);
@@ -305,7 +304,7 @@ impl Known {
         Ok(answer)
     }
 
-    async fn keys(&self, session: &Session) -> Result<Rows, QueryError> {
+    async fn keys(&self, session: &Asked<'_>) -> Result<Rows, QueryError> {
         let query = "SELECT access_key_id AS key, slot, status, created, last_used, last_used_service AS service \
              FROM iam_access_keys WHERE snapshot_id = $snapshot AND user_name = $user ORDER BY created, key";
         let bound = values([
@@ -318,7 +317,7 @@ impl Known {
     /// Which logs of its account there are.
     async fn say_what_is_held(
         &self,
-        session: &Session,
+        session: &Asked<'_>,
         answer: &mut WhoAnswer,
     ) -> Result<(), QueryError> {
         let query = "SELECT min(first_event_time) AS first, max(last_event_time) AS last, sum(files) AS files \

@@ -2,14 +2,14 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, SHOWN, values};
+use super::table::{Asked, Rows, SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, words};
-use crate::{QueryError, Session};
+use crate::QueryError;
 
 /// Who a long-term key belongs to, and what is done with it.
 pub(super) async fn long_term(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -27,11 +27,11 @@ pub(super) async fn long_term(
     answer.fact("who", format!("{owner} (verified: IAM authenticated the key)"));
     answer.fact("account", cell("account_id"));
     answer.fact("created", created(&found));
-    answer.fact("status", status(&found));
+    answer.fact("status", status(session, &found, &bound).await?);
     answer.fact("used", used(&found, as_of));
-    answer.fact("from", words::few(found.list(0, "source_ips"), 5));
-    answer.fact("with", words::few(found.list(0, "user_agents"), 3));
-    answer.fact("regions", words::few(found.list(0, "regions"), 5));
+    answer.list("from", found.list(0, "source_ips"), 5);
+    answer.agents(found.list(0, "user_agents"));
+    answer.list("regions", found.list(0, "regions"), 5);
     let actions = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, \
@@ -90,11 +90,23 @@ fn created(found: &Rows) -> String {
     }
 }
 
-fn status(found: &Rows) -> String {
-    match found.cell(0, "status") {
-        "" => String::new(),
-        status => format!("{status} since {}", found.cell(0, "status_changed")),
+/// The status as the logs show it, since when and by whom.
+async fn status(
+    session: &Asked<'_>,
+    found: &Rows,
+    bound: &crate::Values,
+) -> Result<String, QueryError> {
+    let status = found.cell(0, "status");
+    if status.is_empty() {
+        return Ok(String::new());
     }
+    let query = "SELECT coalesce(actor_arn, actor_principal_id) AS actor FROM iam_changes \
+         WHERE target_type = 'access_key' AND target_id = $key AND outcome = 'success' \
+         ORDER BY event_time DESC, event_id DESC LIMIT 1";
+    let by = session.rows(query, bound).await?;
+    let by = by.cell(0, "actor");
+    let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+    Ok(format!("{status} since {}{by}", found.cell(0, "status_changed")))
 }
 
 fn used(found: &Rows, as_of: i64) -> String {

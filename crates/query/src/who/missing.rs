@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::values;
+use super::table::{Asked, values};
 use super::thing::{Thing, ThingKind};
 use super::{WhoAnswer, words};
 use crate::functions::arn;
-use crate::{QueryError, Session, Values, suggest};
+use crate::{QueryError, Values, suggest};
 
 /// An answer that says so.
-pub(super) async fn answer(session: &Session, thing: &Thing) -> Result<WhoAnswer, QueryError> {
+pub(super) async fn answer(session: &Asked<'_>, thing: &Thing) -> Result<WhoAnswer, QueryError> {
     let mut answer = WhoAnswer::new(thing);
     answer.found = false;
     answer.headline = match thing.kind {
@@ -38,7 +38,7 @@ pub(super) async fn answer(session: &Session, thing: &Thing) -> Result<WhoAnswer
     Ok(answer)
 }
 
-async fn holdings(session: &Session, answer: &mut WhoAnswer) -> Result<(), QueryError> {
+async fn holdings(session: &Asked<'_>, answer: &mut WhoAnswer) -> Result<(), QueryError> {
     let query = "SELECT min(first_event_time) AS first, max(last_event_time) AS last, sum(files) AS files, \
          sum(records) AS records, array_sort(array_agg(DISTINCT account_id) FILTER (WHERE account_id IS NOT NULL)) \
          AS accounts FROM coverage";
@@ -60,7 +60,11 @@ async fn holdings(session: &Session, answer: &mut WhoAnswer) -> Result<(), Query
 }
 
 /// Names that may have been meant.
-async fn near(session: &Session, thing: &Thing, answer: &mut WhoAnswer) -> Result<(), QueryError> {
+async fn near(
+    session: &Asked<'_>,
+    thing: &Thing,
+    answer: &mut WhoAnswer,
+) -> Result<(), QueryError> {
     let (query, wanted) = match thing.kind {
         ThingKind::Role | ThingKind::Name | ThingKind::Session => {
             let name = arn::name(&thing.text);
@@ -84,7 +88,7 @@ async fn near(session: &Session, thing: &Thing, answer: &mut WhoAnswer) -> Resul
 }
 
 async fn near_addresses(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     answer: &mut WhoAnswer,
 ) -> Result<(), QueryError> {

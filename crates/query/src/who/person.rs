@@ -5,17 +5,17 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, SHOWN, values};
+use super::table::{Asked, Rows, SHOWN, values};
 use super::thing::{Thing, ThingKind};
 use super::{WhoAnswer, words};
-use crate::{QueryError, Session};
+use crate::QueryError;
 
 /// What a caller of Identity Center's is called in `assumptions`.
 const CALLER: &str = "identity-center/";
 
 /// What is known of a person.
 pub(super) async fn answer(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -37,10 +37,12 @@ pub(super) async fn answer(
     let asked = "SELECT role_account_id AS account, permission_set, event_name AS by, count(*) AS times, \
          min(event_time) AS first, max(event_time) AS last, arrow_cast(max(event_time), 'Int64') AS last_micros \
          FROM (SELECT DISTINCT event_id, event_time, event_name, role_account_id, permission_set FROM credential_events \
-             WHERE caller_on_behalf_of = $id AND outcome = 'success') AS acts \
+             WHERE caller_on_behalf_of = $id AND outcome = 'success' \
+                 AND event_name NOT IN ('CreateToken', 'CreateTokenWithIAM')) AS acts \
          GROUP BY 1, 2, 3 ORDER BY last DESC, account, permission_set, by";
     let asked = session.first(SHOWN, asked, &person).await?;
-    if held.is_empty() && asked.is_empty() {
+    let programs = programs(session, &person).await?;
+    if held.is_empty() && asked.is_empty() && programs.is_empty() {
         return Ok(None);
     }
     let mut answer = WhoAnswer::new(thing);
@@ -56,6 +58,7 @@ pub(super) async fn answer(
     }
     answer.table("Permission sets asked for", asked.without("last_micros"));
     answer.table("Roles used, by session name", sessions);
+    answer.table("Programs that act for them", programs);
     if held.is_empty() {
         answer.note("no inventory of the identity store is held, so that the person's name is not known: `rolecall inventory`");
     }
@@ -70,7 +73,7 @@ pub(super) async fn answer(
 }
 
 /// The person's sessions in roles of Identity Center.
-async fn sessions(session: &Session, person: &crate::Values) -> Result<Rows, QueryError> {
+async fn sessions(session: &Asked<'_>, person: &crate::Values) -> Result<Rows, QueryError> {
     let query = format!(
         "SELECT coalesce(role, principal_arn) AS role, count(*) AS sessions, sum(event_count) AS records, \
          min(issued_time) AS first, max(coalesce(last_used, issued_time)) AS last FROM sessions \
@@ -80,6 +83,19 @@ async fn sessions(session: &Session, person: &crate::Values) -> Result<Rows, Que
          GROUP BY 1 ORDER BY last DESC, role"
     );
     session.first(SHOWN, &query, person).await
+}
+
+/// Programs that were handed tokens for the person: by the person's id, or by the sign-in that a record of the person's names.
+async fn programs(session: &Asked<'_>, person: &crate::Values) -> Result<Rows, QueryError> {
+    let query = "SELECT program, caller, event_name AS by, count(*) AS times, min(event_time) AS first, max(event_time) AS last \
+         FROM (SELECT DISTINCT event_id, event_time, event_name, oauth_client_id AS program, \
+                 coalesce(caller_issuer_arn, caller_arn) AS caller FROM credential_events \
+             WHERE event_name IN ('CreateToken', 'CreateTokenWithIAM') AND outcome = 'success' \
+                 AND (caller_on_behalf_of = $id OR credential_id IN ( \
+                     SELECT credential_id FROM credential_events WHERE caller_on_behalf_of = $id AND credential_id IS NOT NULL \
+                 ))) AS acts \
+         GROUP BY 1, 2, 3 ORDER BY last DESC, program, caller, by";
+    session.first(SHOWN, query, person).await
 }
 
 fn headline(held: &Rows, id: &str, sessions: &Rows) -> String {

@@ -1,15 +1,17 @@
 //! Roles.
 
+use std::collections::BTreeSet;
+
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, SHOWN, values};
+use super::table::{Asked, Rows, SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, change, words};
-use crate::{QueryError, Session};
+use crate::QueryError;
 
 /// Who takes a role, and what is done in it.
 pub(super) async fn answer(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -33,7 +35,10 @@ pub(super) async fn answer(
     );
     answer.fact("role", cell("role"));
     answer.fact("unique id", cell("role_id"));
-    answer.fact("created", change::created(session, "role", cell("role")).await?);
+    for (label, text) in change::life(session, "role", cell("role"), cell("role_id")).await? {
+        answer.fact(label, text);
+    }
+    answer.fact("current", current(&found));
     answer.fact("kind", kind(&found));
     answer.fact("last taken", last_taken(&found, as_of));
     answer.fact("how", cell("methods").replace('_', " "));
@@ -46,14 +51,7 @@ pub(super) async fn answer(
     answer.table("Who stands at the root of its sessions", origins(session, &found).await?);
     answer.table("What is done in it", actions(session, &found).await?);
     if found.all() > 1 {
-        answer.note(format!(
-            "{} roles or incarnations of a role fit; this is the one used last",
-            found.all()
-        ));
-        let others = "SELECT role, role_id, last_assumed, last_used FROM roles \
-             WHERE role_is(role_account_id, role_name, $role) \
-             ORDER BY greatest(last_used, last_assumed) DESC NULLS LAST, role, role_id";
-        answer.table("Roles of this name", session.first(SHOWN, others, &bound).await?);
+        others(session, &mut answer, &bound).await?;
     }
     answer.note(
         "calls from other accounts that were denied are not recorded here, and who may take the role but never did \
@@ -68,6 +66,59 @@ pub(super) async fn answer(
     Ok(Some(answer))
 }
 
+/// Other roles that fit what was asked: of other accounts, or earlier and later ones of the name. They come first, to choose from.
+async fn others(
+    session: &Asked<'_>,
+    answer: &mut WhoAnswer,
+    bound: &crate::Values,
+) -> Result<(), QueryError> {
+    let query = "SELECT role, role_id, current, last_assumed, last_used, role_account_id FROM roles \
+         WHERE role_is(role_account_id, role_name, $role) \
+         ORDER BY greatest(last_used, last_assumed) DESC NULLS LAST, role, role_id";
+    let others = session.first(SHOWN, query, bound).await?;
+    let accounts: BTreeSet<_> = others.column("role_account_id").collect();
+    answer.note(match accounts.len() {
+        1 => format!(
+            "{} roles had this name, one after the other; this is the one used last",
+            others.all()
+        ),
+        _ => format!(
+            "{} roles fit, in {} accounts; this is the one used last",
+            others.all(),
+            accounts.len()
+        ),
+    });
+    let shown = answer.headline.clone();
+    for role in others.column("role").collect::<BTreeSet<_>>() {
+        if accounts.len() > 1 && !answer.facts.iter().any(|fact| fact.text == role) {
+            answer.next(
+                &format!("rolecall who {}", words::quoted(role)),
+                "another role of this name",
+            );
+        }
+    }
+    answer.headline = match accounts.len() {
+        1 => shown,
+        count => format!("{count} accounts have a role of this name; used last: {shown}"),
+    };
+    answer.table("Roles of this name", others.without("role_account_id"));
+    // To choose from, before what is said of one.
+    answer.tables.rotate_right(1);
+    Ok(())
+}
+
+/// Whether it is the role that has the name now.
+fn current(found: &Rows) -> String {
+    match (found.cell(0, "current"), found.cell(0, "deleted_at")) {
+        (_, deleted) if !deleted.is_empty() => {
+            format!("no: deleted at {deleted}, and none was made since")
+        }
+        ("true", _) => "yes: it has the name now".to_owned(),
+        ("false", _) => "no: another role has the name now".to_owned(),
+        _ => String::new(),
+    }
+}
+
 fn times_by(times: i64, callers: i64) -> String {
     if times == 0 {
         return "by nobody, as far as the logs show".to_owned();
@@ -76,6 +127,9 @@ fn times_by(times: i64, callers: i64) -> String {
 }
 
 fn kind(found: &Rows) -> &'static str {
+    if found.cell(0, "role_name").starts_with(words::OF_AWS) {
+        return "AWS's own: its sessions are made without a call that is logged, and IAM has no role of the name";
+    }
     match (found.cell(0, "service_linked"), found.cell(0, "identity_center")) {
         ("true", _) => "service-linked: AWS alone takes it",
         (_, "true") => "made by an Identity Center permission set",
@@ -121,7 +175,7 @@ const IS_THIS_ROLE: &str = "role_account_id = $account AND role_name = $name \
      AND ($id = '' OR coalesce(split_part(role_id, ':', 1), $id) = $id)";
 
 /// How often it was taken, by how many, and by whom.
-async fn callers(session: &Session, found: &Rows) -> Result<(i64, i64, Rows), QueryError> {
+async fn callers(session: &Asked<'_>, found: &Rows) -> Result<(i64, i64, Rows), QueryError> {
     let taken = format!("FROM assumptions WHERE {IS_THIS_ROLE} AND outcome = 'success'");
     let query = format!(
         "SELECT caller, array_to_string(array_sort(array_agg(DISTINCT method)), ', ') AS how, count(*) AS times, \
@@ -135,7 +189,7 @@ async fn callers(session: &Session, found: &Rows) -> Result<(i64, i64, Rows), Qu
     Ok((times, words::number(callers.all()), callers))
 }
 
-async fn origins(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
+async fn origins(session: &Asked<'_>, found: &Rows) -> Result<Rows, QueryError> {
     let query = format!(
         "SELECT origin, origin_kind AS kind, max(depth) AS depth, count(*) AS sessions, max(last_used) AS last_used \
          FROM sessions WHERE {IS_THIS_ROLE} AND origin IS NOT NULL AND depth > 0 \
@@ -144,7 +198,7 @@ async fn origins(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
     session.first(SHOWN, &query, &this_role(found)).await
 }
 
-async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
+async fn actions(session: &Asked<'_>, found: &Rows) -> Result<Rows, QueryError> {
     let query = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, max(last_time) AS last \

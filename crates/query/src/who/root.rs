@@ -6,11 +6,11 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, SHOWN, values};
+use super::table::{Asked, Rows, SHOWN, values};
 use super::thing::Thing;
 use super::{WhoAnswer, words};
 use crate::functions::arn;
-use crate::{QueryError, Session, Values};
+use crate::{QueryError, Values};
 
 /// The sessions of root that were taken.
 const TAKEN: &str = "FROM sessions WHERE issued_by = 'AssumeRoot' AND role_account_id = $account";
@@ -22,7 +22,7 @@ const SIGNED: &str = "(SELECT activity.*, taken.key IS NOT NULL AS was_taken FRO
 
 /// What is known of the root of an account.
 pub(super) async fn answer(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -52,8 +52,8 @@ pub(super) async fn answer(
         let ago = words::ago(own.number(0, "last_micros"), as_of);
         let records = words::counted(own.number(0, "records"), "record");
         answer.fact("itself", format!("{span} ({ago}), {records}"));
-        answer.fact("from", words::few(own.list(0, "ips"), 5));
-        answer.fact("with", words::few(own.list(0, "agents"), 3));
+        answer.list("from", own.list(0, "ips"), 5);
+        answer.agents(own.list(0, "agents"));
     }
     let first = taken.cell(0, "session_id").to_owned();
     answer.fact(
@@ -92,7 +92,7 @@ pub(super) async fn answer(
 }
 
 /// What root itself signed.
-async fn own(session: &Session, bound: &Values) -> Result<Rows, QueryError> {
+async fn own(session: &Asked<'_>, bound: &Values) -> Result<Rows, QueryError> {
     let query = format!(
         "SELECT min(first_time) AS first, max(last_time) AS last, arrow_cast(max(last_time), 'Int64') AS last_micros, \
          sum(event_count) AS records, \
@@ -103,7 +103,7 @@ async fn own(session: &Session, bound: &Values) -> Result<Rows, QueryError> {
     session.rows(&query, bound).await
 }
 
-async fn sign_ins(session: &Session, bound: &Values) -> Result<Rows, QueryError> {
+async fn sign_ins(session: &Asked<'_>, bound: &Values) -> Result<Rows, QueryError> {
     let query = "SELECT count(*) FILTER (WHERE outcome = 'success') AS succeeded, \
          count(*) FILTER (WHERE outcome <> 'success') AS failed, max(event_time) AS last \
          FROM (SELECT DISTINCT event_id, event_time, outcome FROM credential_events \
@@ -111,7 +111,7 @@ async fn sign_ins(session: &Session, bound: &Values) -> Result<Rows, QueryError>
     session.rows(query, bound).await
 }
 
-async fn did(session: &Session, which: &str, bound: &Values) -> Result<Rows, QueryError> {
+async fn did(session: &Asked<'_>, which: &str, bound: &Values) -> Result<Rows, QueryError> {
     let query = format!(
         "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, \

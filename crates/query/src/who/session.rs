@@ -2,10 +2,10 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Rows, SHOWN, values};
+use super::table::{Asked, Rows, SHOWN, values};
 use super::thing::Thing;
 use super::{ChainStep, WhoAnswer, forwarded, words};
-use crate::{QueryError, Session};
+use crate::QueryError;
 
 const COLUMNS: &str = "session_id, issued_event_id, issued_time, expires, \
     arrow_cast(expires, 'Int64') AS expires_micros, issued_by, method, access_key_id, used_access_key_ids, \
@@ -13,6 +13,7 @@ const COLUMNS: &str = "session_id, issued_event_id, issued_time, expires, \
     source_identity, parent_session_id, parent_link, depth, origin, origin_kind, origin_access_key_id, \
     link_method, unlinked_reason, uses_of_several, forwarded_count, first_used, last_used, arrow_cast(last_used, 'Int64') AS last_used_micros, \
     event_count, error_count, source_ips, user_agents, sample_event_id, \
+    session_kind, sign_in_session_arn, oauth_client_id, oauth_resource, \
     arrow_cast(first_used, 'Int64') AS first_used_micros";
 /// Of two that were issued at once, as EC2's are, the one that was used.
 const LATEST_FIRST: &str =
@@ -20,7 +21,7 @@ const LATEST_FIRST: &str =
 
 /// The session that a temporary key belongs to.
 pub(super) async fn by_key(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -33,7 +34,7 @@ pub(super) async fn by_key(
 
 /// The sessions of an assumed role's or federated user's ARN.
 pub(super) async fn by_arn(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
@@ -42,21 +43,33 @@ pub(super) async fn by_arn(
 
 /// The sessions of a name.
 pub(super) async fn by_name(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
-    find(session, thing, "session_name = $thing OR session_id = $thing", as_of).await
+    find(
+        session,
+        thing,
+        "session_name = $name OR session_id = $thing OR sign_in_session_arn = $thing",
+        as_of,
+    )
+    .await
 }
 
 async fn find(
-    session: &Session,
+    session: &Asked<'_>,
     thing: &Thing,
     condition: &str,
     as_of: i64,
 ) -> Result<Option<WhoAnswer>, QueryError> {
     let query = format!("SELECT {COLUMNS} FROM sessions WHERE {condition} {LATEST_FIRST}");
-    let bound = values([("thing", ScalarValue::from(thing.text.as_str()))]);
+    // An instance and a function are the session names of what runs there.
+    let workload = [":instance/", ":function:"].iter().find_map(|kind| thing.text.split_once(kind));
+    let name = workload.map_or(thing.text.as_str(), |(_, name)| name);
+    let bound = values([
+        ("thing", ScalarValue::from(thing.text.as_str())),
+        ("name", ScalarValue::from(name)),
+    ]);
     let found = session.first(1, &query, &bound).await?;
     if found.is_empty() {
         return Ok(None);
@@ -74,7 +87,7 @@ async fn find(
 
 /// Fills in the answer for the first of `found`.
 pub(super) async fn describe(
-    session: &Session,
+    session: &Asked<'_>,
     answer: &mut WhoAnswer,
     found: &Rows,
     as_of: i64,
@@ -85,6 +98,10 @@ pub(super) async fn describe(
     answer.fact("acting as", principal(found));
     answer.fact("session name", cell("session_name"));
     answer.fact("source identity", cell("source_identity"));
+    answer.fact("way in", words::session_kind(cell("session_kind")));
+    answer.fact("program let in", cell("oauth_client_id"));
+    answer.fact("let in to", cell("oauth_resource"));
+    answer.fact("sign-in session", cell("sign_in_session_arn"));
     answer.fact("issued", issued(found));
     answer.fact("valid until", valid_until(found, as_of));
     answer.fact("key", keys(found));
@@ -96,8 +113,8 @@ pub(super) async fn describe(
             format!("{records} of services that acted on for it, with keys of their own"),
         );
     }
-    answer.fact("from", words::few(found.list(0, "source_ips"), 5));
-    answer.fact("with", words::few(found.list(0, "user_agents"), 3));
+    answer.list("from", found.list(0, "source_ips"), 5);
+    answer.agents(found.list(0, "user_agents"));
     answer.chain = chain(session, found).await?;
     answer.table("What it did", actions(session, found).await?);
     answer.table("What it took from there", children(session, cell("session_id")).await?);
@@ -124,6 +141,9 @@ fn headline(found: &Rows) -> String {
         (role, _) => format!("a session of {role}"),
     };
     match (cell("origin"), found.number(0, "depth")) {
+        ("", _) if found.cell(0, "unlinked_reason") == "made_by_aws" => {
+            format!("{what}, which AWS makes by itself")
+        }
         ("", _) => format!("{what}; who took it is not in the lake"),
         (origin, 0) => format!("{origin}, in {what}"),
         (origin, depth) => {
@@ -211,13 +231,16 @@ fn notes(answer: &mut WhoAnswer, found: &Rows) {
 }
 
 /// From the origin down, one look-up a step: chains are short, and the view is computed by now.
-async fn chain(session: &Session, found: &Rows) -> Result<Vec<ChainStep>, QueryError> {
+async fn chain(session: &Asked<'_>, found: &Rows) -> Result<Vec<ChainStep>, QueryError> {
     let mut steps = Vec::new();
     let mut current = found.clone();
     loop {
         let cell = |column: &str| current.cell(0, column).to_owned();
         let by = match (cell("method").as_str(), cell("issued_by").as_str()) {
             (_, "") => "issue not in the lake".to_owned(),
+            ("", by) if !cell("sign_in_session_arn").is_empty() => {
+                format!("{by}, {}", words::session_kind(&cell("session_kind")))
+            }
             ("", by) => by.to_owned(),
             (method, by) => format!("{by} ({})", method.replace('_', " ")),
         };
@@ -227,6 +250,7 @@ async fn chain(session: &Session, found: &Rows) -> Result<Vec<ChainStep>, QueryE
         };
         steps.push(ChainStep {
             principal: principal(&current),
+            session_name: cell("session_name"),
             how,
             time: cell("issued_time"),
             session_id: cell("session_id"),
@@ -238,6 +262,7 @@ async fn chain(session: &Session, found: &Rows) -> Result<Vec<ChainStep>, QueryE
             if !origin.is_empty() {
                 steps.push(ChainStep {
                     principal: origin,
+                    session_name: String::new(),
                     how: String::new(),
                     time: String::new(),
                     session_id: String::new(),
@@ -256,7 +281,7 @@ async fn chain(session: &Session, found: &Rows) -> Result<Vec<ChainStep>, QueryE
 }
 
 /// What the first session of `found` signed, by the one definition of that.
-async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
+async fn actions(session: &Asked<'_>, found: &Rows) -> Result<Rows, QueryError> {
     let query = "SELECT replace(event_source, '.amazonaws.com', '') AS service, event_name AS action, \
          sum(event_count) AS records, \
          sum(CASE WHEN error_code IS NULL THEN 0 ELSE event_count END) AS failed, \
@@ -273,7 +298,7 @@ async fn actions(session: &Session, found: &Rows) -> Result<Rows, QueryError> {
     session.first(SHOWN, query, &bound).await
 }
 
-async fn children(session: &Session, id: &str) -> Result<Rows, QueryError> {
+async fn children(session: &Asked<'_>, id: &str) -> Result<Rows, QueryError> {
     let query = "SELECT issued_time AS time, coalesce(role, principal_arn) AS took, session_name, event_count AS records \
          FROM sessions WHERE parent_session_id = $id ORDER BY issued_time, session_id";
     session.first(SHOWN, query, &values([("id", ScalarValue::from(id))])).await

@@ -11,6 +11,9 @@ use futures::StreamExt as _;
 use super::WhoTable;
 use crate::{QueryError, Session, Values};
 
+/// The zone of the tables.
+pub(super) const UTC: &str = "UTC";
+
 /// Rows that a table of an answer shows; it says how many there are more.
 pub(super) const SHOWN: usize = 8;
 
@@ -35,10 +38,33 @@ pub(super) fn values<const N: usize>(pairs: [(&str, ScalarValue); N]) -> Values 
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-impl Session {
+/// A session that short questions are put to, and the zone in which people read its times.
+pub(super) struct Asked<'s> {
+    session: &'s Session,
+    zone: Arc<str>,
+}
+
+impl std::ops::Deref for Asked<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.session
+    }
+}
+
+impl<'s> Asked<'s> {
+    pub(super) fn new(session: &'s Session, zone: &str) -> Self {
+        Self { session, zone: zone.into() }
+    }
+
     /// Runs one of our own short queries.
     pub(super) async fn rows(&self, query: &str, values: &Values) -> Result<Rows, QueryError> {
-        Rows::read(self.sql(query, values).await?, usize::MAX).await
+        self.read(self.sql(query, values).await?).await
+    }
+
+    /// All rows of a query or a report.
+    pub(super) async fn read(&self, rows: crate::Rows) -> Result<Rows, QueryError> {
+        Rows::read(rows, usize::MAX, &self.zone).await
     }
 
     /// The first `most` rows of one of our own short queries, and how many there are more.
@@ -48,26 +74,27 @@ impl Session {
         query: &str,
         values: &Values,
     ) -> Result<Rows, QueryError> {
-        Rows::read(self.sql(query, values).await?, most).await
+        Rows::read(self.sql(query, values).await?, most, &self.zone).await
     }
 }
 
 impl Rows {
-    /// The first `most` rows of a query or a report.
-    pub(super) async fn read(mut rows: crate::Rows, most: usize) -> Result<Self, QueryError> {
+    /// The first `most` rows of a query or a report, with times in `zone`.
+    async fn read(mut rows: crate::Rows, most: usize, zone: &str) -> Result<Self, QueryError> {
         let columns = rows.schema.fields().iter().map(|field| field.name().clone()).collect();
         let mut table = Self { columns, rows: Vec::new(), more: 0 };
         while let Some(batch) = rows.stream.next().await {
             let batch = batch?;
             let kept = batch.num_rows().min(most - table.rows.len());
             table.more += batch.num_rows() - kept;
-            table.push(&batch.slice(0, kept))?;
+            table.push(&batch.slice(0, kept), zone)?;
         }
         Ok(table)
     }
 
-    fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
-        let columns = batch.columns().iter().map(cells).collect::<Result<Vec<_>, _>>()?;
+    fn push(&mut self, batch: &RecordBatch, zone: &str) -> Result<(), QueryError> {
+        let columns = batch.columns().iter().map(|column| cells(column, zone));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
             self.rows.push(columns.iter().map(|column| column[row].clone()).collect());
         }
@@ -140,23 +167,29 @@ impl Rows {
     }
 }
 
-/// A column as text: times to the second, lists joined.
-fn cells(column: &ArrayRef) -> Result<Vec<Cell>, QueryError> {
+/// A column as text: times to the second in `zone`, lists joined.
+fn cells(column: &ArrayRef, zone: &str) -> Result<Vec<Cell>, QueryError> {
     if let DataType::List(_) = column.data_type() {
         let lists = column.as_list::<i32>();
         let joined = (0..lists.len()).map(|row| {
             if lists.is_null(row) {
                 return Ok(Cell::default());
             }
-            let items = cells(&Arc::clone(&lists.value(row)))?;
+            let items = cells(&Arc::clone(&lists.value(row)), zone)?;
             let items: Vec<String> = items.into_iter().map(|cell| cell.text).collect();
             Ok(Cell { text: items.join(", "), items })
         });
         return joined.collect();
     }
-    let options =
-        FormatOptions::new().with_null("").with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%SZ"));
     let bug = |error: arrow::error::ArrowError| QueryError::Bug(error.to_string());
+    let (column, form) = match column.data_type() {
+        DataType::Timestamp(unit, Some(_)) if zone != UTC => {
+            let zoned = DataType::Timestamp(*unit, Some(zone.into()));
+            (&arrow::compute::cast(column, &zoned).map_err(bug)?, "%Y-%m-%d %H:%M:%S%:z")
+        }
+        _ => (column, "%Y-%m-%d %H:%M:%SZ"),
+    };
+    let options = FormatOptions::new().with_null("").with_timestamp_tz_format(Some(form));
     let formatter = ArrayFormatter::try_new(column, &options).map_err(bug)?;
     let text = |row| formatter.value(row).try_to_string().map_err(bug);
     (0..column.len()).map(|row| Ok(Cell { text: text(row)?, items: Vec::new() })).collect()

@@ -19,6 +19,7 @@ pub(super) fn resolved_by(code: &str) -> &'static str {
 pub(super) fn parent_link(code: &str) -> &'static str {
     match code {
         "key" => "asked for with the key that the session before was given",
+        "sign_in" => "asked for in the sign-in session before",
         "session" => "asked for by the session before, by principal and time",
         "long_term_key" => "asked for with a long-term key",
         _ => "taken by the origin itself",
@@ -29,6 +30,9 @@ pub(super) fn parent_link(code: &str) -> &'static str {
 pub(super) fn link_method(code: &str) -> &'static str {
     match code {
         "key" => "use is tied to the session by its access key: certain",
+        "sign_in" => {
+            "use is tied to the session by the sign-in session that its records name: certain"
+        }
         "session" => {
             "use is tied to the session by principal and creation time, since it was signed with another key \
              than the issue shows (as the console and Identity Center do) or with none"
@@ -55,10 +59,35 @@ pub(super) fn unlinked(reason: &str) -> Option<&'static str> {
             "the account's logs are held for that time, but nothing shows the session being issued: a region \
              or file may be missing"
         }
+        "other_partition" => {
+            "the role was taken with a token of another partition of AWS, whose logs the lake does not hold: the record \
+             says who asked for it there, not how that caller came in"
+        }
+        "made_by_aws" => {
+            "AWS makes the sessions of this role itself, without a call that is logged"
+        }
         "cycle" => "the chain runs into itself and was cut",
         "too_long" => "the chain has more sessions than are followed",
         _ => return None,
     })
+}
+
+/// What the names of roles begin with that are AWS's own.
+///
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html#ec2-instance-identity-roles>
+pub(super) const OF_AWS: &str = "aws:";
+
+/// The way in.
+pub(super) fn session_kind(kind: &str) -> &'static str {
+    match kind {
+        "console" => "the console",
+        "cli_login" => "aws login: the CLI, let in from a browser",
+        "agent" => "a program that was let in by OAuth, an AI agent for one",
+        "federation" => "federation",
+        "workload" => "a workload's own role",
+        "key" => "a call signed with a key",
+        _ => "",
+    }
 }
 
 /// What kind of proof stands behind an origin.

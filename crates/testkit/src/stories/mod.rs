@@ -4,6 +4,7 @@
 //! [`World::scene`] what it shows. Stories of one day run at fixed hours, so that no two sessions of
 //! one role and one name begin within seconds of each other unless a story wants just that.
 
+mod agents;
 mod center;
 mod changes;
 mod federation;
@@ -80,6 +81,7 @@ pub(crate) fn tell(world: &mut World) -> Crew {
     keys::untraced(world);
     idle::tell(world);
     moving::tell(world);
+    agents::tell(world);
     world.off_scene();
     keys::forwarded(world);
     crew
