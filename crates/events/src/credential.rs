@@ -45,9 +45,9 @@ pub(crate) fn is_credential_event(source: &str, name: &str) -> bool {
                 | "RevokeOAuth2TokenWithIAM"
                 | "CreateBearerToken"
         ),
-        "sso.amazonaws.com" | "sso-oauth.amazonaws.com" => {
-            matches!(name, "Federate" | "GetRoleCredentials" | "CreateToken" | "CreateTokenWithIAM")
-        }
+        "sso.amazonaws.com" => matches!(name, "Federate" | "GetRoleCredentials"),
+        // A device's own CreateToken, of sso.amazonaws.com, is for the portal alone.
+        "sso-oauth.amazonaws.com" => matches!(name, "CreateToken" | "CreateTokenWithIAM"),
         "rolesanywhere.amazonaws.com" => name == "CreateSession",
         "eks-auth.amazonaws.com" => name == "AssumeRoleForPodIdentity",
         "cognito-identity.amazonaws.com" => name == "GetCredentialsForIdentity",

@@ -451,8 +451,8 @@ fn issued(
                 }
                 None => row.principal_arn.clone(),
             });
-            if intent.parent.is_none() {
-                // How long a console session lasts is not logged.
+            if intent.parent.is_none() || intent.was_let_in() {
+                // How long a console session lasts is not logged, nor a program's.
                 row.expires = None;
             }
         }

@@ -464,7 +464,7 @@ impl<'a> Known<'a> {
             what: String::from("roles, as used"),
             key: &["role_id"],
             rows: rows.collect(),
-            unknown: &["current", "deleted_at"],
+            unknown: &[],
         }
     }
 

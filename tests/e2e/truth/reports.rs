@@ -27,11 +27,6 @@ fn sources(acts: &[&Act]) -> usize {
     acts.iter().filter_map(|act| act.source_ip.as_deref()).collect::<BTreeSet<_>>().len()
 }
 
-fn move_column(row: &mut Row, from: &str, to: &str) {
-    let value = row.remove(from).unwrap();
-    set(row, to, value);
-}
-
 impl Known<'_> {
     pub(super) fn assumptions_report(&self) -> Expected {
         let columns = [
@@ -71,39 +66,67 @@ impl Known<'_> {
         }
     }
 
+    /// A role that was deleted and made again under its name is two.
     pub(super) fn edges_report(&self) -> Expected {
-        let rows = self.truth.edges.iter().map(|edge| {
+        let mut rows = Vec::new();
+        for edge in &self.truth.edges {
             let acts = self.truth.acts.iter().filter(|act| {
                 act.outcome == "success"
                     && act.caller == edge.caller
                     && act.taken().as_ref() == Some(&edge.role)
                     && act.method == edge.method
             });
-            let acts: Vec<&Act> = acts.collect();
-            let mut row = row(edge);
-            move_column(&mut row, "acts", "assumptions");
-            set(&mut row, "distinct_sources", sources(&acts));
-            set(&mut row, "networks", Value::Null);
-            let across = acts.iter().any(|act| act.cross_account);
-            set(&mut row, "cross_account", across);
-            let caller_account = acts[0].caller_account_id.as_deref();
-            set(&mut row, "external", across && self.held_since(caller_account).is_none());
-            let ways = acts.iter().map(|act| act.caller_resolved_by.as_str());
-            set(&mut row, "resolved_by", distinct(ways));
-            // Within a day of the first record of the role's account, the use may well be older.
-            let since = self.held_since(acts[0].role_account_id.as_deref());
-            let before = text(Some(&time(edge.first_seen - DAY)));
-            let censored = since.is_none_or(|since| before.as_str() < since);
-            set(&mut row, "first_seen_is_left_censored", censored);
-            set(&mut row, "evidence_event_ids", evidence(&acts));
-            row
-        });
+            let mut by_id: BTreeMap<Option<&str>, Vec<&Act>> = BTreeMap::new();
+            for act in acts {
+                let id = act.role_id.as_deref().and_then(|id| id.split(':').next());
+                by_id.entry(id).or_default().push(act);
+            }
+            // Where the record carries no id, it is that of the name's only one.
+            if by_id.len() <= 2 {
+                let unknown = by_id.remove(&None).unwrap_or_default();
+                match by_id.values_mut().next() {
+                    Some(known) => known.extend(unknown),
+                    None => drop(by_id.insert(None, unknown)),
+                }
+            }
+            rows.extend(by_id.values().map(|acts| self.edge_row(row(edge), acts)));
+        }
         Expected {
             what: String::from("report edges"),
-            key: &["caller", "role", "method"],
-            rows: rows.collect(),
+            key: &["caller", "role", "method", "first_seen"],
+            rows,
             unknown: &["role_id", "current"],
         }
+    }
+
+    fn edge_row(&self, mut row: Row, acts: &[&Act]) -> Row {
+        row.remove("acts");
+        let first = acts.iter().map(|act| act.event_time).min().unwrap();
+        let last = acts.iter().map(|act| act.event_time).max().unwrap();
+        let session = |act: &&Act| act.session_name.clone().unwrap_or_default();
+        let hour = |act: &&Act| (session(act), act.event_time / 3_600_000_000);
+        set(&mut row, "assumptions", acts.len());
+        set(&mut row, "first_seen", time(first));
+        set(&mut row, "last_seen", time(last));
+        set(&mut row, "sessions", acts.iter().map(session).collect::<BTreeSet<_>>().len());
+        set(&mut row, "session_hours", acts.iter().map(hour).collect::<BTreeSet<_>>().len());
+        let days = acts.iter().map(|act| day(act.event_time));
+        set(&mut row, "days_active", days.collect::<BTreeSet<_>>().len());
+        set(&mut row, "distinct_sources", sources(acts));
+        set(&mut row, "networks", Value::Null);
+        let across = acts.iter().any(|act| act.cross_account);
+        set(&mut row, "cross_account", across);
+        let caller_account = acts[0].caller_account_id.as_deref();
+        set(&mut row, "external", across && self.held_since(caller_account).is_none());
+        let ways = acts.iter().map(|act| act.caller_resolved_by.as_str());
+        set(&mut row, "resolved_by", distinct(ways));
+        // Within a day of the first record of the role's account, the use may well be older.
+        let since = self.held_since(acts[0].role_account_id.as_deref());
+        let before = text(Some(&time(first - DAY)));
+        let censored = since.is_none_or(|since| before.as_str() < since);
+        set(&mut row, "first_seen_is_left_censored", censored);
+        set(&mut row, "evidence_event_ids", evidence(acts));
+        row
     }
 
     pub(super) fn denied_report(&self) -> Expected {
@@ -157,6 +180,7 @@ impl Known<'_> {
             "day",
             "files",
             "undelivered_files",
+            "aggregated_files",
             "records",
             "rejected",
             "refused_files",
@@ -198,6 +222,7 @@ impl Known<'_> {
                 for column in [
                     "files",
                     "undelivered_files",
+                    "aggregated_files",
                     "records",
                     "rejected",
                     "refused_files",

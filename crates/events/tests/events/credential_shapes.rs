@@ -882,7 +882,7 @@ fn exactly_the_documented_events_are_credential_events() {
                 "CreateBearerToken",
             ],
         ),
-        ("sso", &["Federate", "GetRoleCredentials", "CreateToken", "CreateTokenWithIAM"]),
+        ("sso", &["Federate", "GetRoleCredentials"]),
         ("sso-oauth", &["CreateToken", "CreateTokenWithIAM"]),
         ("rolesanywhere", &["CreateSession"]),
         ("eks-auth", &["AssumeRoleForPodIdentity"]),
@@ -898,6 +898,7 @@ fn exactly_the_documented_events_are_credential_events() {
         ("signin", "AssumeRole"),
         ("signin", "CheckMfa"),
         ("sso", "Authenticate"),
+        ("sso", "CreateToken"),
         ("iam", "CreateSession"),
     ] {
         let text = crate::support::log_file(&[record(source, name, json!({}))]);

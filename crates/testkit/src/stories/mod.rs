@@ -81,8 +81,9 @@ pub(crate) fn tell(world: &mut World) -> Crew {
     keys::untraced(world);
     idle::tell(world);
     moving::tell(world);
-    agents::tell(world);
     world.off_scene();
     keys::forwarded(world);
+    agents::tell(world);
+    world.off_scene();
     crew
 }

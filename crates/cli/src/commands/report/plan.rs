@@ -414,7 +414,14 @@ mod tests {
         assert_eq!(
             fail_on(&both, &["any"]),
             Ok(vec![
-                verdicts(&["PARTIAL", "EXPIRED", "NOT_DELIVERED", "MISSING", "NO_EVIDENCE"]),
+                verdicts(&[
+                    "PARTIAL",
+                    "EXPIRED",
+                    "NOT_DELIVERED",
+                    "AGGREGATED",
+                    "MISSING",
+                    "NO_EVIDENCE"
+                ]),
                 Wanted::All
             ])
         );
