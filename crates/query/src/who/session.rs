@@ -140,7 +140,16 @@ fn headline(found: &Rows) -> String {
         ("", principal) => format!("a session of {principal}"),
         (role, _) => format!("a session of {role}"),
     };
+    let let_in_to = match (cell("session_kind"), cell("oauth_resource")) {
+        ("agent", "") => cell("oauth_client_id"),
+        ("agent", resource) => resource,
+        ("cli_login", _) => "aws login",
+        _ => "",
+    };
     match (cell("origin"), found.number(0, "depth")) {
+        (origin, _) if !origin.is_empty() && !let_in_to.is_empty() => {
+            format!("{origin}, through a program that was let in: {let_in_to}")
+        }
         ("", _) if found.cell(0, "unlinked_reason") == "made_by_aws" => {
             format!("{what}, which AWS makes by itself")
         }
@@ -238,9 +247,6 @@ async fn chain(session: &Asked<'_>, found: &Rows) -> Result<Vec<ChainStep>, Quer
         let cell = |column: &str| current.cell(0, column).to_owned();
         let by = match (cell("method").as_str(), cell("issued_by").as_str()) {
             (_, "") => "issue not in the lake".to_owned(),
-            ("", by) if !cell("sign_in_session_arn").is_empty() => {
-                format!("{by}, {}", words::session_kind(&cell("session_kind")))
-            }
             ("", by) => by.to_owned(),
             (method, by) => format!("{by} ({})", method.replace('_', " ")),
         };
