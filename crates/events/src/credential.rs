@@ -289,7 +289,7 @@ fn read_tokens<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>, event: &mut Creden
     }
 }
 
-/// What an application's token is made of is told apart from who the application is.
+/// The sign-in that an application's token stands on; AWS shows it in more than one place.
 fn credential_in<'a>(nodes: Nodes<'_, 'a>, record: &Record<'a>) -> Option<&'a str> {
     const KEY: &str = "identitycenter:CredentialId";
     let direct = |place| nodes.text_at(place, &[KEY]);

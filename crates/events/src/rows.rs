@@ -294,7 +294,7 @@ pub struct CredentialEvent<'a> {
     pub source_principal_arn: Option<&'a str>,
     /// `additionalEventData.crossPartitionData.sourceRegion`: where.
     pub source_region: Option<&'a str>,
-    /// `userIdentity.credentialId`, or the request's `identitycenter:CredentialId`: the sign-in to Identity Center.
+    /// `userIdentity.credentialId`, or `identitycenter:CredentialId` wherever the record has it: the sign-in to Identity Center.
     pub credential_id: Option<&'a str>,
 
     /// Position in `Records`, from 0.

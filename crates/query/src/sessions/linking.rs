@@ -1,7 +1,8 @@
 //! Which issued session a record was signed in.
 //!
-//! By the sign-in session that the record names, where the lake saw that being made. By access key, for the same owner and with the session's creation date or within its life: key ids come back after a
-//! while, so a key alone proves nothing. By principal and creation date only what was signed without a key, by a service that
+//! By access key, for the same owner and with the session's creation date or within its life: key ids come back after a
+//! while, so a key alone proves nothing. Then by the sign-in session that the record names, where the lake saw that being made for
+//! the same owner. By principal and creation date only what was signed without a key, by a service that
 //! acts on with a key of its own, or in a session that is known to use other keys than its issue shows, as the console and
 //! Identity Center do: any other key is another session's, whatever name and second they share. A caller from another account
 //! is masked: its record has neither key nor date, and only the one session of its role and name that lives at the time will do.
@@ -151,16 +152,13 @@ impl<'a> Index<'a> {
 
     /// The issue of the session that `subject` is.
     pub(super) fn find(&self, subject: &Subject) -> Link {
-        let signed_in = subject.sign_in.and_then(|session| self.by_sign_in.get(&session));
-        match signed_in.map(Vec::as_slice) {
-            Some([only]) => return Link::SignIn(*only),
-            // Let in twice in one sign-in session, for other things: the same person either way.
-            Some([first, ..]) => return Link::Session(*first, Choice::OneOfSeveral),
-            _ => {}
-        }
         let with_key = subject.key.and_then(|key| self.by_key.get(&key));
         let with_key = with_key.map(Vec::as_slice).unwrap_or_default();
         match self.by_key(subject, with_key) {
+            Link::None => {}
+            found => return found,
+        }
+        match self.by_sign_in(subject) {
             Link::None => {}
             found => return found,
         }
@@ -183,6 +181,19 @@ impl<'a> Index<'a> {
             Some(at) => Link::Key(at),
             None => Link::Ambiguous,
         })
+    }
+
+    /// A role that was taken in a sign-in session may name it too: that is the role's session, not the person's.
+    fn by_sign_in(&self, subject: &Subject) -> Link {
+        let made = subject.sign_in.and_then(|session| self.by_sign_in.get(&session));
+        let made = made.into_iter().flatten().copied();
+        let mut own = made.filter(|&at| same_owner(subject, &self.issues[at].session));
+        match (own.next(), own.next()) {
+            (None, _) => Link::None,
+            (Some(only), None) => Link::SignIn(only),
+            // Let in twice in one sign-in session, for other things: the same person either way.
+            (Some(first), Some(_)) => Link::Session(first, Choice::OneOfSeveral),
+        }
     }
 
     fn by_session(&self, subject: &Subject) -> Link {

@@ -280,7 +280,9 @@ impl<'a> Linked<'a> {
         let account = text(subject.role_account.or(subject.account));
         let parts = match subject.sign_in {
             // Its keys change every few minutes.
-            Some(session) => [text(Some(session)), String::new(), String::new(), String::new()],
+            Some(session) => {
+                [text(Some(session)), text(subject.principal_id), String::new(), String::new()]
+            }
             None => [text(subject.key), text(subject.principal_id), account, created],
         };
         format!("unissued:{:032x}", fnv1a(parts.join("\u{1f}").as_bytes()))

@@ -283,7 +283,8 @@ impl UnissuedKey {
         let text = |name: Option<Name>| names.get(name).map(str::to_owned);
         // A sign-in session outlives its keys, which change every few minutes.
         if subject.sign_in.is_some() {
-            return Self { sign_in: text(subject.sign_in), ..Self::default() };
+            let (sign_in, principal) = (text(subject.sign_in), text(subject.principal_id));
+            return Self { sign_in, principal, ..Self::default() };
         }
         Self {
             sign_in: None,

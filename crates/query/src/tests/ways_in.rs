@@ -126,6 +126,32 @@ async fn roles_taken_in_a_sign_in_session_go_back_to_the_person() {
 }
 
 #[tokio::test]
+async fn regression_a_role_taken_in_a_sign_in_session_keeps_its_own_acts() {
+    let taken = event("e2", "10:05:00", "AssumeRole")
+        .by_user("ann", "ASIATHIRD")
+        .role(PROD, "Deploy", "agent")
+        .issues("ASIADEPLOY0000000001", "11:05:00")
+        .text("sign_in_session_arn", MINE);
+    let act = used("10:06:00", "10:06:00", 1)
+        .in_session(PROD, "Deploy", "agent", "10:05:00")
+        .text("sign_in_session_arn", MINE);
+    let lake = TestLake::default()
+        .events([agent("e1", "10:00:00"), taken])
+        .activity([act.clone().key("ASIADEPLOY0000000001"), act]);
+    let counts =
+        "SELECT session_id, event_count, uses_by_sign_in FROM sessions ORDER BY session_id";
+    assert_eq!(lake.answer(counts).await, "e1 | 0 | 0\ne2 | 2 | 0");
+    // Nor are they one where neither issue is held.
+    let own = called("10:06:00", "ListBuckets", "ASIAONE0000000000001", MINE);
+    let act = used("10:06:00", "10:06:00", 1)
+        .in_session(PROD, "Deploy", "agent", "10:05:00")
+        .key("ASIADEPLOY0000000001")
+        .text("sign_in_session_arn", MINE);
+    let lake = TestLake::default().activity([own, act]);
+    assert_eq!(lake.answer("SELECT count(*), sum(event_count) FROM sessions").await, "2 | 2");
+}
+
+#[tokio::test]
 async fn a_role_session_that_lets_a_program_in_stands_behind_it() {
     let console = event("e0", "09:00:00", "AssumeRoleWithSAML")
         .role(DEV, "Admin", "ann@example.com")
